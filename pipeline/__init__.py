@@ -1,0 +1,1 @@
+"""The machinery: formats, shards, training, search, tracking, evaluation and report."""

@@ -1,0 +1,71 @@
+"""The only reader of params.yaml: strict, typed, and clear about what is wrong."""
+
+import difflib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+from ruamel.yaml import YAML  # noqa: TID251  (this is the one place)
+from ruamel.yaml.error import YAMLError  # noqa: TID251
+
+from pipeline.refusal import Refusal
+
+T = TypeVar("T")
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The whole file as plain values, by YAML 1.2 (so that `1e-4` is a number)."""
+    try:
+        document = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise Refusal(f"{path}: no such file; run from the project's root, where params.yaml is") from None
+    except YAMLError as error:
+        raise Refusal(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(document, dict):
+        raise Refusal(f"{path}: got {type(document).__name__} at the top, wanted sections such as `train:`")
+    return document
+
+
+def load(path: Path, section: str, into: type[T]) -> T:
+    """One section, checked against the type `into`; `section` may go deeper with dots, as in `train.steps`.
+
+    Raises:
+        Refusal: the section is missing, or a key in it is unknown, missing, of the wrong type or impossible.
+    """
+    value: Any = read(path)
+    for depth, key in enumerate(section.split(".")):
+        if not isinstance(value, Mapping) or key not in value:
+            name = ".".join(section.split(".")[: depth + 1])
+            raise Refusal(f"{path}: section `{name}` is missing")
+        value = value[key]
+    return parse(value, into, name=f"{path}: {section}")
+
+
+def parse(value: Any, into: type[T], *, name: str) -> T:  # noqa: ANN401  (any JSON value)
+    """`value` as an instance of `into`, strictly; `name` says in errors where the value stands."""
+    try:
+        return TypeAdapter(into).validate_json(json.dumps(value), strict=True, extra="forbid")
+    except ValidationError as error:
+        raise Refusal("; ".join(_describe(name, value, entry) for entry in error.errors(include_url=False))) from None
+
+
+def _describe(name: str, value: Any, error: Any) -> str:  # noqa: ANN401
+    """One wrong key in one line: where, what was got, what was wanted."""
+    where = ".".join([name, *(str(part) for part in error["loc"])])
+    match error["type"]:
+        case "unexpected_keyword_argument":
+            return f"{where} is not a known key"
+        case "missing":
+            return f"{where} is missing"
+        case "value_error":
+            return f"{where}: {error['ctx']['error']}"
+        case _:
+            return f"{where}: got {error['input']!r}; {error['msg'][0].lower()}{error['msg'][1:]}"
+
+
+def closest(word: str, known: list[str]) -> str:
+    """` (did you mean ...?)` for a misspelt word, or nothing."""
+    match = difflib.get_close_matches(word, known, n=1)
+    return f" (did you mean `{match[0]}`?)" if match else ""

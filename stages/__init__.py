@@ -1,0 +1,1 @@
+"""The commands of the DAG in dvc.yaml, one thin module each."""

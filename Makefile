@@ -1,0 +1,57 @@
+# Every target sets up the environment first; `make repro` and `make test` are all a fresh machine needs.
+
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+BIN := .venv/bin
+UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --no-deps
+STAMP := .venv/.installed
+
+# Nothing phones home: DVC, Ray and MLflow each have their own switch.
+export DVC_NO_ANALYTICS := 1
+export RAY_USAGE_STATS_ENABLED := 0
+export MLFLOW_DISABLE_TELEMETRY := true
+
+.DEFAULT_GOAL := help
+.PHONY: help setup repro test test-slow check format lock clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 14
+
+setup: $(STAMP)  ## create .venv with the exact pinned packages, once
+
+# xtcocotools' wheel is built for NumPy 1, so it is built here, against the pinned NumPy, after what builds it.
+$(STAMP): requirements.lock
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 13) or sys.exit("got Python %d.%d, wanted 3.11 to 3.13: set PYTHON=python3.11" % v)'
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	grep -E '^(cython|numpy|setuptools)==' requirements.lock > .venv/build.lock
+	$(UV) -r .venv/build.lock
+	$(UV) --no-build-isolation-package xtcocotools --no-binary xtcocotools -r requirements.lock
+	@touch $@
+
+repro: $(STAMP)  ## draw the data, train, register, evaluate, promote and report: the whole DAG
+	$(BIN)/python -m pipeline doctor --quiet
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dvc repro
+
+test: $(STAMP)  ## the fast tests
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(STAMP)  ## the slow tests: real Ray clusters, the whole DAG, real frames
+	$(BIN)/python -m pytest -m slow
+
+check: $(STAMP)  ## lint, format, types and import contracts
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: $(STAMP)  ## put the code into its one format
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+lock: $(STAMP)  ## resolve pyproject.toml anew: names and versions for every platform, nothing else
+	$(BIN)/uv pip compile --quiet --universal --no-header --no-annotate --no-emit-index-url --upgrade \
+		pyproject.toml --group dev --output-file requirements.lock
+
+clean:  ## remove the environment, the tools' caches and Ray's runs; data and models stay
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .ray build dist

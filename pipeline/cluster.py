@@ -1,0 +1,104 @@
+"""A Ray cluster to work on: the one RAY_ADDRESS names, or a private one on this machine that ends with the work."""
+
+import logging
+import os
+import secrets
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+"""No telemetry, and no warning about the variable that hides GPUs from tasks that asked for none."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterConfig:
+    """The share of a cluster that training takes (section `cluster`)."""
+
+    workers: int
+    """Training processes, one rank each."""
+    cpus_per_worker: float
+    """CPUs that Ray sets aside for one of them; its threads are the whole part of this, at least one."""
+    gpus_per_worker: float
+    """GPUs for one of them; 0 trains on the CPU by gloo, more on GPUs by NCCL."""
+    max_failures: int
+    """How many times a failed run is started again from its last checkpoint."""
+    storage: str
+    """Where checkpoints of unfinished runs are kept: a folder, relative to the root, or a URL that all nodes reach."""
+
+    def __post_init__(self) -> None:
+        """Refuse what no cluster can give."""
+        if self.workers < 1:
+            raise ValueError(f"workers: got {self.workers}, wanted at least 1")
+        if self.cpus_per_worker <= 0:
+            raise ValueError(f"cpus_per_worker: got {self.cpus_per_worker}, wanted more than 0")
+
+    @property
+    def storage_path(self) -> str:
+        """`storage` as Ray needs it: a URL as it is, a folder absolute."""
+        return self.storage if "://" in self.storage else str(Path(self.storage).resolve())
+
+    @property
+    def threads(self) -> int:
+        """Threads of one worker: more than its CPUs make every step several times slower."""
+        return max(1, int(self.cpus_per_worker))
+
+
+@contextmanager
+def connected() -> Iterator[None]:
+    """Connect to RAY_ADDRESS, or start Ray on this machine; disconnect or stop it at the end."""
+    os.environ.update(QUIET)
+    import ray  # noqa: PLC0415  (reads the environment on import)
+
+    if "RAY_ADDRESS" in os.environ:
+        ray.init(runtime_env=_runtime_env(), log_to_driver=False, logging_level="warning")
+        try:
+            yield
+        finally:
+            ray.shutdown()
+        return
+    with _private_session() as session:
+        ray.init(
+            address="local",
+            num_cpus=max(2, len(os.sched_getaffinity(0))),
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level="error",
+            _temp_dir=session,
+            runtime_env=_runtime_env(),
+        )
+        try:
+            yield
+        finally:
+            ray.shutdown()
+
+
+@contextmanager
+def _private_session() -> Iterator[str]:
+    """A temporary folder for Ray's sockets and logs; the logs of work that failed are kept below `.ray/logs`."""
+    os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    session = tempfile.mkdtemp(prefix="dsn-pose-ray-")
+    try:
+        yield session
+    finally:
+        failure = sys.exc_info()[0]
+        logs = Path(session, "session_latest", "logs")
+        if failure is not None and not issubclass(failure, KeyboardInterrupt) and logs.is_dir():
+            kept = Path(".ray", "logs", logs.resolve().parent.name).resolve()
+            shutil.copytree(logs, kept, ignore_dangling_symlinks=True)
+            log.error("Ray's logs of the failure: %s", kept)
+        shutil.rmtree(session, ignore_errors=True)
+
+
+def _runtime_env() -> dict[str, object]:
+    """Workers run this project's code; git-ignored files stay behind, so data never travels this way."""
+    return {"working_dir": str(Path.cwd()), "excludes": ["tests", "docs"], "env_vars": dict(QUIET)}

@@ -1,0 +1,1 @@
+"""Tracking and registry: the only folder that knows MLflow."""

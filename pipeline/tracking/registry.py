@@ -1,0 +1,105 @@
+"""The model registry: versions of one model, and the aliases that say what each is for."""
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlflow.artifacts import download_artifacts
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
+
+from pipeline.artifacts import sha256
+from pipeline.refusal import Refusal
+from pipeline.tracking.config import TrackingConfig
+from pipeline.tracking.server import connect
+
+FOLDER = "model"
+"""The folder of a run's files that holds the registered model."""
+
+WEIGHTS = "network.safetensors"
+"""The file whose digest a version carries."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """One registered version, as later stages need it."""
+
+    name: str
+    version: str
+    run_id: str
+    tags: dict[str, str]
+
+
+def register(config: TrackingConfig, model: Path, *, run_id: str, tags: Mapping[str, str], alias: str) -> Version:
+    """Register the model that the run logged, once per run, and point `alias` at its version."""
+    client = connect(config)
+    if not _has_model(client, config.model):
+        client.create_registered_model(config.model)
+    found = client.search_model_versions(f"name = '{config.model}' and run_id = '{run_id}'")
+    version = found[0] if found else client.create_model_version(config.model, f"runs:/{run_id}/{FOLDER}", run_id)
+    for key, value in {**tags, "sha256": sha256(model / WEIGHTS)}.items():
+        client.set_model_version_tag(config.model, version.version, key, value)
+    client.set_registered_model_alias(config.model, alias, version.version)
+    return _plain(client.get_model_version(config.model, version.version))
+
+
+def find(config: TrackingConfig, *, alias: str) -> Version | None:
+    """The version that an alias points at; None where there is none."""
+    client = connect(config)
+    try:
+        return _plain(client.get_model_version_by_alias(config.model, alias))
+    except MlflowException as error:
+        if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+            return None
+        raise
+
+
+def point(config: TrackingConfig, *, alias: str, version: str) -> None:
+    """Move an alias to a version."""
+    connect(config).set_registered_model_alias(config.model, alias, version)
+
+
+def tag(config: TrackingConfig, *, version: str, tags: Mapping[str, str]) -> None:
+    """Add tags to a version."""
+    client = connect(config)
+    for key, value in tags.items():
+        client.set_model_version_tag(config.model, version, key, value)
+
+
+@contextmanager
+def fetched(config: TrackingConfig, *, version: str) -> Iterator[Path]:
+    """The files of a version in a temporary folder, whose weights are the ones that were registered.
+
+    Raises:
+        Refusal: the registry does not hold the version, or its weights are not those of its sha256 tag.
+    """
+    client = connect(config)
+    try:
+        found = _plain(client.get_model_version(config.model, version))
+    except MlflowException as error:
+        raise Refusal(
+            f"the registry at {config.shown_uri} holds no version {version} of {config.model}; "
+            "run `dvc repro register` to register the trained model there"
+        ) from error
+    with tempfile.TemporaryDirectory(prefix="dsn-pose-model-") as folder:
+        source = f"runs:/{found.run_id}/{FOLDER}"
+        download_artifacts(source, dst_path=folder, tracking_uri=config.resolved_uri)
+        model = Path(folder, FOLDER)
+        digest = sha256(model / WEIGHTS)
+        if digest != found.tags["sha256"]:
+            raise Refusal(
+                f"{config.model} version {version}: got weights with sha256 {digest}, wanted {found.tags['sha256']}; "
+                "the stored file was changed after registration, so register the model again"
+            )
+        yield model
+
+
+def _has_model(client: MlflowClient, name: str) -> bool:
+    return bool(client.search_registered_models(f"name = '{name}'"))
+
+
+def _plain(version: ModelVersion) -> Version:
+    return Version(name=version.name, version=str(version.version), run_id=str(version.run_id), tags=dict(version.tags))

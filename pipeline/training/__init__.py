@@ -1,0 +1,1 @@
+"""Training: one plain-torch loop, and the Ray Train launch around it."""

@@ -1,0 +1,72 @@
+"""One training run as plain values: what crosses to the workers, and what names the run."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from dsn import skeleton as skeletons
+from dsn.config import ModelConfig
+from dsn.loss import LossConfig
+from pipeline import params
+from pipeline.artifacts import read_json
+from pipeline.cluster import ClusterConfig
+from pipeline.shards.reader import ReaderConfig
+from pipeline.training.config import TrainConfig
+from pipeline.training.loop import Recipe
+
+CODE = ("dsn", "pipeline/training", "pipeline/shards")
+"""What decides the weights of a run, beside its data and configuration."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A run of the loop on shards."""
+
+    kind: Literal["single_frame", "dual"]
+    """Which network; a single-frame network reads keyframes alone."""
+    model: ModelConfig
+    loss: LossConfig
+    train: TrainConfig
+    reader: ReaderConfig
+    cluster: ClusterConfig
+    shards: str
+    """Absolute path or URL of the folder with the splits train and select."""
+    start: str | None
+    """Folder of a network whose weights training starts from; None starts from random weights."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """What is trained and how, with the skeleton that the shards were written for."""
+        manifest = read_json(Path(self.shards, "train", "manifest.json"))
+        skeleton = skeletons.from_dict(manifest["skeleton"])
+        return Recipe(model=self.model, loss=self.loss, train=self.train, skeleton=skeleton)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready values, the inverse of `from_dict`."""
+        return json.loads(json.dumps(asdict(self)))  # type: ignore[no-any-return]
+
+
+def from_dict(values: dict[str, Any]) -> Job:
+    """The job that `to_dict` wrote."""
+    return params.parse(values, Job, name="job")
+
+
+def run_name(job: Job) -> str:
+    """The name under which a run is kept and resumed: a digest of its data, configuration and code.
+
+    Where it runs (the `cluster` section, but for the number of workers, which decides the order of samples) and where
+    the shards lie are no part of it, so the same run can go on elsewhere.
+    """
+    values = job.to_dict()
+    values["cluster"] = {"workers": job.cluster.workers}
+    values["shards"] = [_content(Path(job.shards, split, "manifest.json")) for split in ("train", "select")]
+    values["start"] = None if job.start is None else _content(Path(job.start, "network.safetensors"))
+    values["code"] = [_content(path) for folder in CODE for path in sorted(Path(folder).rglob("*.py"))]
+    digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+    return f"{job.kind}-{digest[:16]}"
+
+
+def _content(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,214 @@
+"""The training loop in plain torch: it knows neither Ray nor MLflow, only a `Reporter`."""
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from timm.utils import ModelEmaV3
+from torch import Tensor, nn
+
+from dsn import checkpoint
+from dsn.config import ModelConfig
+from dsn.loss import LossConfig
+from dsn.skeleton import Skeleton
+from pipeline.shards.batch import ClipBatch
+from pipeline.training.config import TrainConfig
+from pipeline.training.select import select_metrics
+from pipeline.training.step import advance, bare, batch_losses, optimizer, schedule
+
+Row = dict[str, float]
+
+
+class Data(Protocol):
+    """Where a rank's batches come from."""
+
+    steps_per_epoch: int
+    """Batches of one epoch; the same number on every rank."""
+
+    def training(self, epoch: int, first_step: int) -> Iterator[ClipBatch]:
+        """The batches of one epoch from step `first_step` on."""
+
+    def select(self) -> Iterator[ClipBatch]:
+        """This rank's share of the select split."""
+
+
+class Reporter(Protocol):
+    """Who hears of a run."""
+
+    def progress(self, row: Row) -> None:
+        """A line of numbers from one rank."""
+
+    def save(self, row: Row, *, run: "Run") -> None:
+        """A moment to keep. Every rank calls it equally often."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """What is trained, and how."""
+
+    model: ModelConfig
+    loss: LossConfig
+    train: TrainConfig
+    skeleton: Skeleton
+
+
+@dataclass(slots=True, kw_only=True)
+class Run:
+    """The whole state of a run. Randomness is not part of it: each step's draws follow from (seed, rank, step)."""
+
+    network: nn.Module
+    average: ModelEmaV3
+    stepper: torch.optim.AdamW
+    rates: torch.optim.lr_scheduler.LambdaLR
+    recipe: Recipe
+    step: int = 0
+    history: list[Row] = field(default_factory=list)
+
+    def save(self, folder: Path) -> None:
+        """Write the averaged network into `folder/model`, and all that a resume needs into `folder/run.pt`."""
+        kept = bare(self.average.module)
+        checkpoint.save(folder / "model", kept, self.recipe.model, self.recipe.skeleton)
+        torch.save(self._state(), folder / "run.pt")
+
+    def load(self, folder: Path) -> None:
+        """Go on from what `save` wrote."""
+        state: dict[str, Any] = torch.load(folder / "run.pt", map_location="cpu", weights_only=True)
+        bare(self.network).load_state_dict(state["network"])
+        self.average.module.load_state_dict(state["average"])
+        self.stepper.load_state_dict(state["stepper"])
+        self.rates.load_state_dict(state["rates"])
+        self.step, self.history = state["step"], state["history"]
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "network": bare(self.network).state_dict(),
+            "average": self.average.module.state_dict(),
+            "stepper": self.stepper.state_dict(),
+            "rates": {"last_epoch": self.rates.last_epoch, "_step_count": self.rates._step_count},  # noqa: SLF001
+            "step": self.step,
+            "history": self.history,
+        }
+
+
+def start(network: nn.Module, recipe: Recipe) -> Run:
+    """A run at step 0 of a network that may already be wrapped for several ranks."""
+    stepper = optimizer(bare(network), recipe.train)
+    return Run(
+        network=network,
+        average=ModelEmaV3(bare(network), decay=recipe.train.ema_decay, use_warmup=True),
+        stepper=stepper,
+        rates=schedule(stepper, recipe.train),
+        recipe=recipe,
+    )
+
+
+def fit(run: Run, data: Data, reporter: Reporter, *, rank: int) -> None:
+    """Train `run` to its last step.
+
+    Raises:
+        FloatingPointError: the loss is not finite; the message names the step and the batch's keys.
+    """
+    config = run.recipe.train
+    interval = _Interval(config.batch_size)
+    run.network.train()
+    for batch in _batches(data, run.step, config.steps):
+        row = _one_step(run, batch, rank=rank)
+        interval.count(row)
+        if run.step % config.log_every == 0 or run.step == config.steps:
+            row = {"step": float(run.step), **interval.flush()}
+            run.history.append(row)
+            reporter.progress(row)
+        if run.step % config.evaluate_every == 0 or run.step == config.steps:
+            scores = _scores(run, data)
+            run.history.append({"step": float(run.step), **scores})
+            reporter.save(run.history[-1], run=run)
+            interval.restart()
+
+
+def _scores(run: Run, data: Data) -> Row:
+    joints = len(run.recipe.skeleton.joints)
+    return select_metrics(run.average.module, data.select(), model=run.recipe.model, joints=joints)
+
+
+def _one_step(run: Run, batch: ClipBatch, *, rank: int) -> Row:
+    torch.manual_seed(run.recipe.train.seed * 1_000_003 + run.step * 1_009 + rank)
+    with arithmetic(run.recipe.train.precision, next(run.network.parameters()).device):
+        terms = batch_losses(run.network, batch, model=run.recipe.model, loss=run.recipe.loss)
+    values = _finite(terms, batch, step=run.step)
+    rate = run.stepper.param_groups[0]["lr"]
+    norm = advance(
+        run.network,
+        terms.values(),
+        stepper=run.stepper,
+        rates=run.rates,
+        average=run.average,
+        clip_norm=run.recipe.train.clip_norm,
+    )
+    run.step += 1
+    return {**values, "gradient_norm": norm.item(), "learning_rate": rate}
+
+
+def arithmetic(precision: str, device: torch.device) -> AbstractContextManager[Any]:
+    """The context of the forward pass."""
+    if precision == "bf16":
+        return torch.autocast(device.type, dtype=torch.bfloat16)
+    return nullcontext()
+
+
+def _finite(terms: dict[str, Tensor], batch: ClipBatch, *, step: int) -> Row:
+    values = {f"loss/{name}": term.item() for name, term in terms.items()}
+    values["loss"] = sum(values.values())
+    if not math.isfinite(values["loss"]):
+        raise FloatingPointError(f"the loss at step {step} is {values} on the samples {', '.join(batch.keys)}")
+    return values
+
+
+def _batches(data: Data, first: int, last: int) -> Iterator[ClipBatch]:
+    """Batches of steps `first` to `last - 1`, epoch after epoch."""
+    step = first
+    while step < last:
+        epoch, within = divmod(step, data.steps_per_epoch)
+        for batch in data.training(epoch, within):
+            yield batch
+            step += 1
+            if step == last:
+                return
+
+
+class _Interval:
+    """Means of a row's numbers since the last line, and samples per second."""
+
+    def __init__(self, batch_size: int) -> None:
+        self._batch_size = batch_size
+        self._restart_sums()
+        self.restart()
+
+    def restart(self) -> None:
+        """Leave out of the rate what was not training."""
+        self._since = time.perf_counter()
+        self._steps_timed = 0
+
+    def count(self, row: Row) -> None:
+        """Take in one step."""
+        self._steps += 1
+        self._steps_timed += 1
+        for name, value in row.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value
+
+    def flush(self) -> Row:
+        """The interval's means; the next interval begins."""
+        seconds = time.perf_counter() - self._since
+        means = {name: total / self._steps for name, total in self._sums.items()}
+        means["samples_per_second"] = self._steps_timed * self._batch_size / seconds
+        self._restart_sums()
+        self.restart()
+        return means
+
+    def _restart_sums(self) -> None:
+        self._sums: Row = {}
+        self._steps = 0

@@ -1,0 +1,123 @@
+"""What runs in every Ray Train worker: it joins the ranks, resumes, and trains."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import ray
+import ray.train
+import torch
+from ray.train.torch import get_device
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from dsn import checkpoint
+from dsn.network import SingleFrame, build, build_single_frame, start_from
+from pipeline.artifacts import read_json
+from pipeline.shards.batch import ClipBatch
+from pipeline.shards.reader import evaluation_batches, steps_per_epoch, training_batches
+from pipeline.training.job import Job, from_dict
+from pipeline.training.loop import Recipe, Row, Run, fit, start
+
+
+class ShardData:
+    """A rank's batches, read from shards."""
+
+    def __init__(self, job: Job, *, rank: int, world: int) -> None:
+        self._job, self._rank, self._world = job, rank, world
+        self._batch_size = job.train.batch_size // world
+        manifest = read_json(Path(job.shards, "train", "manifest.json"))
+        self.steps_per_epoch = steps_per_epoch(manifest, batch_size=self._batch_size, world=world)
+
+    def training(self, epoch: int, first_step: int) -> Iterator[ClipBatch]:
+        """The batches of one epoch from step `first_step` on."""
+        return training_batches(
+            Path(self._job.shards, "train"),
+            self._job.reader,
+            input_size=self._job.model.input_size,
+            batch_size=self._batch_size,
+            seed=self._job.train.seed,
+            epoch=epoch,
+            rank=self._rank,
+            world=self._world,
+            first_step=first_step,
+            keyframe_only=self._job.kind == "single_frame",
+        )
+
+    def select(self) -> Iterator[ClipBatch]:
+        """This rank's share of the select split."""
+        return evaluation_batches(
+            Path(self._job.shards, "select"),
+            input_size=self._job.model.input_size,
+            batch_size=2 * self._batch_size,
+            rank=self._rank,
+            world=self._world,
+            keyframe_only=self._job.kind == "single_frame",
+        )
+
+
+class RayReporter:
+    """Reports to Ray Train, and lines of progress from rank 0 to the driver's queue."""
+
+    def __init__(self, queue: Any, *, rank: int) -> None:  # noqa: ANN401  (ray.util.queue.Queue is untyped)
+        self._queue, self._rank = queue, rank
+
+    def progress(self, row: Row) -> None:
+        """Send a line to the driver."""
+        if self._rank == 0:
+            self._queue.put(row)
+
+    def save(self, row: Row, *, run: Run) -> None:
+        """Hand Ray a checkpoint, written by rank 0."""
+        self.progress(row)
+        if self._rank != 0:
+            ray.train.report(row)
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            run.save(Path(folder))
+            ray.train.report(row, checkpoint=ray.train.Checkpoint.from_directory(folder))
+
+
+def build_network(job: Job, recipe: Recipe) -> nn.Module:
+    """The job's network: random weights by its seed, or those of the network it starts from."""
+    torch.manual_seed(job.train.seed)
+    if job.kind == "single_frame":
+        return _start_single(job, build_single_frame(job.model, recipe.skeleton))
+    network = build(job.model, recipe.skeleton)
+    if job.start is not None:
+        start_from(network, _single(job.start))
+    return network
+
+
+def _start_single(job: Job, network: SingleFrame) -> SingleFrame:
+    if job.start is not None:
+        network.load_state_dict(_single(job.start).state_dict())
+    return network
+
+
+def _single(folder: str) -> SingleFrame:
+    network = checkpoint.load(Path(folder)).network
+    if not isinstance(network, SingleFrame):
+        raise TypeError(f"{folder}: got {type(network).__name__}, wanted a single-frame network")
+    return network
+
+
+def work(values: dict[str, Any]) -> None:
+    """The training function of one worker; `values` holds the job and the driver's queue."""
+    job = from_dict(values["job"])
+    context = ray.train.get_context()
+    rank, world = context.get_world_rank(), context.get_world_size()
+    torch.set_num_threads(job.cluster.threads)
+    os.environ["OMP_NUM_THREADS"] = str(job.cluster.threads)
+    recipe = job.recipe
+    network = build_network(job, recipe).to(get_device())
+    if world > 1:
+        network = DistributedDataParallel(network, find_unused_parameters=True)
+    run = start(network, recipe)
+    kept = ray.train.get_checkpoint()
+    if kept is not None:
+        with kept.as_directory() as folder:
+            run.load(Path(folder))
+    fit(run, ShardData(job, rank=rank, world=world), RayReporter(values["queue"], rank=rank), rank=rank)

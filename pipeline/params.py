@@ -28,19 +28,29 @@ def read(path: Path) -> dict[str, Any]:
     return document
 
 
-def load(path: Path, section: str, into: type[T]) -> T:
+def load(path: Path, section: str, into: type[T], *, chosen: Mapping[str, Any] | None = None) -> T:
     """One section, checked against the type `into`; `section` may go deeper with dots, as in `train.steps`.
+
+    `chosen` holds values that a search found. A key lives in the section or in the search's space, never in both.
 
     Raises:
         Refusal: the section is missing, or a key in it is unknown, missing, of the wrong type or impossible.
     """
+    value = _section(path, section)
+    twice = sorted(set(chosen or {}) & set(value if isinstance(value, Mapping) else {}))
+    if twice:
+        raise Refusal(f"{path}: {section}.{twice[0]} stands in the section and in tune.space; take it out of one of them")
+    return parse({**value, **chosen} if chosen else value, into, name=f"{path}: {section}")
+
+
+def _section(path: Path, section: str) -> Any:  # noqa: ANN401  (any JSON value)
     value: Any = read(path)
     for depth, key in enumerate(section.split(".")):
         if not isinstance(value, Mapping) or key not in value:
             name = ".".join(section.split(".")[: depth + 1])
             raise Refusal(f"{path}: section `{name}` is missing")
         value = value[key]
-    return parse(value, into, name=f"{path}: {section}")
+    return value
 
 
 def parse(value: Any, into: type[T], *, name: str) -> T:  # noqa: ANN401  (any JSON value)

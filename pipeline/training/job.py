@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -20,11 +21,14 @@ CODE = ("dsn", "pipeline/training", "pipeline/shards")
 """What decides the weights of a run, beside its data and configuration."""
 
 
+Kind = Literal["single_frame", "dual"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """A run of the loop on shards."""
 
-    kind: Literal["single_frame", "dual"]
+    kind: Kind
     """Which network; a single-frame network reads keyframes alone."""
     model: ModelConfig
     loss: LossConfig
@@ -46,6 +50,38 @@ class Job:
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready values, the inverse of `from_dict`."""
         return json.loads(json.dumps(asdict(self)))  # type: ignore[no-any-return]
+
+
+def from_params(
+    path: Path,
+    *,
+    kind: Kind,
+    section: str,
+    shards: Path,
+    start: Path | None = None,
+    chosen: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Job:
+    """The job that params.yaml describes; `section` holds its recipe.
+
+    Args:
+        path: The params file.
+        kind: Which network.
+        section: `pretrain` or `train`.
+        shards: Folder with the splits train and select.
+        start: Folder of the network to start from.
+        chosen: Values by section and key that a search found, for keys that stand in its space and not in params.yaml.
+    """
+    chosen = chosen or {}
+    return Job(
+        kind=kind,
+        model=params.load(path, "model", into=ModelConfig),
+        loss=params.load(path, "loss", into=LossConfig, chosen=chosen.get("loss")),
+        train=params.load(path, section, into=TrainConfig, chosen=chosen.get(section)),
+        reader=params.load(path, "reader", into=ReaderConfig),
+        cluster=params.load(path, "cluster", into=ClusterConfig),
+        shards=str(shards.resolve()),
+        start=None if start is None else str(start.resolve()),
+    )
 
 
 def from_dict(values: dict[str, Any]) -> Job:

@@ -1,0 +1,1 @@
+"""Hyperparameter search by Ray Tune: Optuna proposes, ASHA stops what lags behind."""

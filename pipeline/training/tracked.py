@@ -1,0 +1,64 @@
+"""A training run with its record: an MLflow run, and the small files that later stages read."""
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+
+from pipeline.artifacts import read_json, write_json
+from pipeline.cluster import connected
+from pipeline.tracking.config import TrackingConfig
+from pipeline.tracking.lineage import lineage
+from pipeline.tracking.runs import start_run
+from pipeline.tracking.tracker import Tracker
+from pipeline.training.job import Job
+from pipeline.training.launch import Outcome, train
+from pipeline.training.loop import Row
+
+
+def train_tracked(job: Job, out: Path, tracking: TrackingConfig, *, name: str) -> None:
+    """Run `job` and write `out/model` (the best network), `out/run.json` and `out/history.csv`."""
+    manifests = {split: read_json(Path(job.shards, split, "manifest.json")) for split in ("train", "select")}
+    tags = lineage(manifests)
+    tracker = start_run(tracking, name, tags=tags)
+    tracker.log_params({key: value for key, value in job.to_dict().items() if key not in {"shards", "start"}})
+
+    def listen(row: Row) -> None:
+        tracker.log_metrics({key: value for key, value in row.items() if key != "step"}, step=int(row["step"]))
+
+    try:
+        with connected():
+            outcome = train(job, out / "model", listen=listen)
+    except BaseException:
+        tracker.finish(failed=True)
+        raise
+    _record(outcome, job, out, tracker, tags=tags)
+    tracker.log_file(out / "model", folder="model")
+    tracker.finish()
+
+
+def _record(outcome: Outcome, job: Job, out: Path, tracker: Tracker, *, tags: Mapping[str, str]) -> None:
+    write_json(
+        out / "run.json",
+        {
+            "run_id": tracker.run_id,
+            "name": outcome.name,
+            "best": outcome.best,
+            "samples": job.train.steps * job.train.batch_size,
+            "tags": dict(tags),
+        },
+    )
+    write_history(out / "history.csv", outcome.history)
+    tracker.log_file(out / "history.csv", folder="")
+
+
+def write_history(path: Path, history: list[Row]) -> None:
+    """One row a step; a column that a row has no value for stays empty."""
+    rows: dict[float, Row] = {}
+    for row in history:
+        rows.setdefault(row["step"], {}).update(row)
+    columns = ["step", *sorted({name for row in rows.values() for name in row} - {"step"})]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows.values())

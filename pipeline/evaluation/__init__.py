@@ -1,0 +1,1 @@
+"""Evaluation: the official PoseTrack protocol, OKS-AP, and the files they read."""

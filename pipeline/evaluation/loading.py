@@ -1,0 +1,81 @@
+"""Folders of PoseTrack files, video by video; section 2 of the protocol."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.evaluation import posetrack17, posetrack18
+from pipeline.evaluation.schema import read_document
+from pipeline.evaluation.video import Video, refuse
+from pipeline.refusal import Refusal
+
+
+def read_video(path: Path) -> Video:
+    """Read a PoseTrack17 file (it has `annolist`) or else a PoseTrack18 file.
+
+    Raises:
+        Refusal: the file is missing or malformed; the message names file, frame and field.
+    """
+    document = read_document(path)
+    if document.annolist is not None:
+        return posetrack17.to_video(path, document.annolist)
+    if document.images is None or document.annotations is None or document.categories is None:
+        keys = [key for key in ("images", "annotations", "categories") if getattr(document, key) is None]
+        raise Refusal(
+            f"{path}: {', '.join(keys)}: missing; wanted PoseTrack18's three lists, or PoseTrack17's `annolist`"
+        )
+    return posetrack18.to_video(path, document.images, annotations=document.annotations, categories=document.categories)
+
+
+def annotation_files(folder: Path) -> list[Path]:
+    """The JSON files of a folder in the order of their names; refuses a folder that holds none."""
+    files = sorted(path for path in folder.glob("*.json") if not path.name.startswith("."))
+    if not files:
+        state = "holds no *.json file" if folder.is_dir() else "is no folder"
+        raise Refusal(f"{folder}: {state}; wanted one PoseTrack file a video")
+    return files
+
+
+def read_pairs(truth: Path, prediction: Path) -> Iterator[tuple[Video, Video]]:
+    """Every ground-truth file with the prediction file of the same name, one pair in memory at a time.
+
+    Prediction files without ground truth are passed over.
+
+    Raises:
+        Refusal: a file is missing or malformed, or the two do not fit each other.
+    """
+    files = annotation_files(truth)
+    annotation_files(prediction)
+    absent = [file.name for file in files if not (prediction / file.name).is_file()]
+    if absent:
+        raise Refusal(
+            f"{prediction / absent[0]}: no such file; wanted predictions for each of {len(files)} videos of {truth}"
+        )
+    for file in files:
+        pair = (read_video(file), read_video(prediction / file.name))
+        refuse_misfit(*pair)
+        yield pair
+
+
+def refuse_misfit(truth: Video, prediction: Video) -> None:
+    """Refuse predictions that the protocol, which aligns frames by position, would score against other frames."""
+    wanted, got = len(truth.frames), len(prediction.frames)
+    if wanted != got:
+        raise Refusal(f"{prediction.path}: images: got {got} frames, wanted the {wanted} of {truth.path}")
+    known = set(truth.frame_ids)
+    for position, (expected, found) in enumerate(zip(truth.frame_ids, prediction.frame_ids, strict=False)):
+        if expected != found and found in known:
+            problem = f"frame id {found} stands where the ground truth has {expected}; frames are aligned by position"
+            refuse(prediction.path, prediction.frames[position], field=f"images[{position}].id", problem=problem)
+    _refuse_repeated_tracks(prediction)
+
+
+def _refuse_repeated_tracks(video: Video) -> None:
+    people = video.people
+    keys = np.stack([people.frame, people.track_id], axis=1)[people.is_tracked]
+    keys = keys[np.lexsort((keys[:, 1], keys[:, 0]))]
+    repeated = np.flatnonzero((keys[1:] == keys[:-1]).all(axis=1))
+    if len(repeated):
+        frame, track = keys[repeated[0]]
+        refuse(video.path, video.frames[frame], field="track_id", problem=f"got {track} for two people, wanted it once")

@@ -18,12 +18,12 @@ def write_text(path: Path, text: str) -> None:
     Path(temporary).replace(path)
 
 
-def write_json(path: Path, value: Any) -> None:  # noqa: ANN401  (any JSON value)
+def write_json(path: Path, value: Any) -> None:
     """Write `value` as JSON with sorted keys. Raises ValueError on NaN: say null where a number is missing."""
     write_text(path, json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n")
 
 
-def read_json(path: Path) -> Any:  # noqa: ANN401  (any JSON value)
+def read_json(path: Path) -> Any:
     """Read a JSON file."""
     return json.loads(path.read_text(encoding="utf-8"))
 

@@ -60,7 +60,7 @@ def connected() -> Iterator[None]:
     import ray  # noqa: PLC0415  (reads the environment on import)
 
     if "RAY_ADDRESS" in os.environ:
-        ray.init(runtime_env=_runtime_env(), log_to_driver=False, logging_level="warning")
+        ray.init(runtime_env=_runtime_env(), log_to_driver=False, logging_level=logging.WARNING)
         try:
             yield
         finally:
@@ -72,7 +72,7 @@ def connected() -> Iterator[None]:
             num_cpus=max(2, len(os.sched_getaffinity(0))),
             include_dashboard=False,
             log_to_driver=False,
-            logging_level="error",
+            logging_level=logging.ERROR,
             _temp_dir=session,
             runtime_env=_runtime_env(),
         )

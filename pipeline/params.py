@@ -1,6 +1,7 @@
 """The only reader of params.yaml: strict, typed, and clear about what is wrong."""
 
 import difflib
+import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from ruamel.yaml import YAML  # noqa: TID251  (this is the one place)
 from ruamel.yaml.error import YAMLError  # noqa: TID251
 
+from pipeline.artifacts import write_text
 from pipeline.refusal import Refusal
 
 T = TypeVar("T")
@@ -39,11 +41,13 @@ def load(path: Path, section: str, into: type[T], *, chosen: Mapping[str, Any] |
     value = _section(path, section)
     twice = sorted(set(chosen or {}) & set(value if isinstance(value, Mapping) else {}))
     if twice:
-        raise Refusal(f"{path}: {section}.{twice[0]} stands in the section and in tune.space; take it out of one of them")
+        raise Refusal(
+            f"{path}: {section}.{twice[0]} stands in the section and in tune.space; take it out of one of them"
+        )
     return parse({**value, **chosen} if chosen else value, into, name=f"{path}: {section}")
 
 
-def _section(path: Path, section: str) -> Any:  # noqa: ANN401  (any JSON value)
+def _section(path: Path, section: str) -> Any:
     value: Any = read(path)
     for depth, key in enumerate(section.split(".")):
         if not isinstance(value, Mapping) or key not in value:
@@ -53,15 +57,15 @@ def _section(path: Path, section: str) -> Any:  # noqa: ANN401  (any JSON value)
     return value
 
 
-def parse(value: Any, into: type[T], *, name: str) -> T:  # noqa: ANN401  (any JSON value)
+def parse(value: Any, into: type[T], *, name: str) -> T:
     """`value` as an instance of `into`, strictly; `name` says in errors where the value stands."""
     try:
         return TypeAdapter(into).validate_json(json.dumps(value), strict=True, extra="forbid")
     except ValidationError as error:
-        raise Refusal("; ".join(_describe(name, value, entry) for entry in error.errors(include_url=False))) from None
+        raise Refusal("; ".join(_describe(name, entry) for entry in error.errors(include_url=False))) from None
 
 
-def _describe(name: str, value: Any, error: Any) -> str:  # noqa: ANN401
+def _describe(name: str, error: Any) -> str:
     """One wrong key in one line: where, what was got, what was wanted."""
     where = ".".join([name, *(str(part) for part in error["loc"])])
     match error["type"]:
@@ -79,3 +83,31 @@ def closest(word: str, known: list[str]) -> str:
     """` (did you mean ...?)` for a misspelt word, or nothing."""
     match = difflib.get_close_matches(word, known, n=1)
     return f" (did you mean `{match[0]}`?)" if match else ""
+
+
+def use_preset(path: Path, presets: Path, name: str) -> None:
+    """Lay `presets/NAME.yaml` over the params file, whose comments stay.
+
+    Mappings are merged and null removes a key, as in JSON Merge Patch (RFC 7386).
+    """
+    known = sorted(preset.stem for preset in presets.glob("*.yaml"))
+    if name not in known:
+        raise Refusal(f"preset `{name}` is not known{closest(name, known)}; wanted one of {', '.join(known)}")
+    editor = YAML()
+    editor.preserve_quotes = True
+    editor.width = 4096
+    document = editor.load(path.read_text(encoding="utf-8"))
+    _merge(document, read(presets / f"{name}.yaml"))
+    text = io.StringIO()
+    editor.dump(document, text)
+    write_text(path, text.getvalue())
+
+
+def _merge(target: Any, patch: Mapping[str, Any]) -> None:
+    for key, value in patch.items():
+        if value is None:
+            target.pop(key, None)
+        elif isinstance(value, Mapping) and isinstance(target.get(key), Mapping):
+            _merge(target[key], value)
+        else:
+            target[key] = value

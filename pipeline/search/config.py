@@ -59,7 +59,9 @@ class TuneConfig:
             raise ValueError(f"got {self.trials} trials of a space with {len(self.space)} keys, wanted both or neither")
         for name in self.space:
             if name.partition(".")[0] not in SECTIONS or name.count(".") != 1:
-                raise ValueError(f"space: got `{name}`, wanted a key of {' or '.join(SECTIONS)}, as in train.learning_rate")
+                raise ValueError(
+                    f"space: got `{name}`, wanted a key of {' or '.join(SECTIONS)}, as in train.learning_rate"
+                )
         if not 0 < self.grace_steps <= self.steps:
             raise ValueError(f"grace_steps: got {self.grace_steps}, wanted 1 to steps = {self.steps}")
 

@@ -61,7 +61,7 @@ def room(cluster: dict[str, float], trial: dict[str, float]) -> int:
     return max(1, min(int(have // amount) for have, amount in wanted))
 
 
-def domain(value: Any) -> Any:  # noqa: ANN401  (Ray is untyped)
+def domain(value: Any) -> Any:
     """Ray's form of a range or a choice."""
     if isinstance(value, Range):
         return (ray.tune.loguniform if value.log else ray.tune.uniform)(value.low, value.high)
@@ -74,7 +74,7 @@ def search_name(config: TuneConfig, run: str) -> str:
     return f"tune-{digest[:16]}"
 
 
-def _tune_config(config: TuneConfig, at_once: int) -> Any:  # noqa: ANN401
+def _tune_config(config: TuneConfig, at_once: int) -> Any:
     return ray.tune.TuneConfig(
         metric=METRIC,
         mode="max",
@@ -85,7 +85,7 @@ def _tune_config(config: TuneConfig, at_once: int) -> Any:  # noqa: ANN401
     )
 
 
-def _table(results: Any, keys: list[str]) -> pd.DataFrame:  # noqa: ANN401
+def _table(results: Any, keys: list[str]) -> pd.DataFrame:
     rows = []
     for result in results:
         metrics = result.metrics or {}

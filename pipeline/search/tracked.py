@@ -65,6 +65,6 @@ def _write(out: Path, table: pd.DataFrame, *, chosen: dict[str, object]) -> None
     write_json(out / "best.json", {"chosen": nested(chosen), "trials": len(table)})
 
 
-def _plain(value: Any) -> object:  # noqa: ANN401  (a cell of a table)
+def _plain(value: Any) -> object:
     """A NumPy scalar as Python's own."""
     return value.item() if hasattr(value, "item") else value

@@ -35,8 +35,8 @@ class Outcome:
 def train(job: Job, out: Path, *, listen: Callable[[Row], None]) -> Outcome:
     """Run `job` to its end and write the network that scores best on the select split to `out`.
 
-    `listen` hears every line of progress on the driver. A run that was interrupted goes on from its last checkpoint; one
-    that had finished starts over, for only a forced stage comes back to it.
+    `listen` hears every line of progress on the driver. A run that was interrupted goes on from its last checkpoint;
+    one that had finished starts over, for only a forced stage comes back to it.
     """
     _check(job)
     name = run_name(job)
@@ -82,7 +82,7 @@ def _history(folder: Path) -> list[Row]:
     return list(state["history"])
 
 
-def _trainer(job: Job, name: str, queue: Any) -> Any:  # noqa: ANN401  (Ray is untyped)
+def _trainer(job: Job, name: str, queue: Any) -> Any:
     import ray.train  # noqa: PLC0415  (after the environment is set)
     from ray.train.torch import TorchTrainer  # noqa: PLC0415
 
@@ -124,7 +124,7 @@ def _following(listen: Callable[[Row], None], *, last: int) -> Iterator[Any]:
         queue.shutdown()
 
 
-def _follow(queue: Any, listen: Callable[[Row], None], last: int) -> None:  # noqa: ANN401
+def _follow(queue: Any, listen: Callable[[Row], None], last: int) -> None:
     began: tuple[float, float] | None = None
     while (row := queue.get()) is not END:
         began = began or (time.monotonic(), row["step"])

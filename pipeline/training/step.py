@@ -30,7 +30,7 @@ def forward(network: nn.Module, images: Float[Tensor, "B T 3 H W"], *, model: Mo
     """The readouts for clips whose frames stand in order of time; a single-frame network gets the keyframe alone."""
     if images.shape[1] == 1:
         return network(images[:, 0])  # type: ignore[no-any-return]
-    at = model.clip.keyframe
+    at = model.clip.keyframe_position
     keyframe = images[:, at]
     if isinstance(bare(network), SingleFrame):
         return network(keyframe)  # type: ignore[no-any-return]
@@ -49,7 +49,7 @@ def batch_losses(network: nn.Module, batch: ClipBatch, *, model: ModelConfig, lo
         heatmap_size=model.heatmap_size,
         sigma=model.heatmap.sigma,
     )
-    at = model.clip.keyframe if images.shape[1] > 1 else 0
+    at = model.clip.keyframe_position if images.shape[1] > 1 else 0
     return losses(readouts, targets, batch.visible.to(device), keyframe=images[:, at], config=loss)
 
 

@@ -61,7 +61,7 @@ class ShardData:
 class RayReporter:
     """Reports to Ray Train, and lines of progress from rank 0 to the driver's queue."""
 
-    def __init__(self, queue: Any, *, rank: int) -> None:  # noqa: ANN401  (ray.util.queue.Queue is untyped)
+    def __init__(self, queue: Any, *, rank: int) -> None:
         self._queue, self._rank = queue, rank
 
     def progress(self, row: Row) -> None:

@@ -1,0 +1,72 @@
+"""The user's verbs: `python -m pipeline VERB`, or `dsn-pose VERB` where the wheel is installed."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.refusal import Refusal
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+config = typer.Typer(no_args_is_help=True, help="See and change params.yaml.")
+app.add_typer(config, name="config")
+
+MARKS = {"ok": "ok     ", "warning": "warning", "blocks": "BLOCKS "}
+
+
+@app.command()
+def doctor(*, quiet: Annotated[bool, typer.Option(help="Print only what is wrong.")] = False) -> None:
+    """Check packages, params, data, servers and disk; exit with 1 if something blocks.
+
+    Example: python -m pipeline doctor
+    """
+    from pipeline.doctor import examine  # noqa: PLC0415  (each verb imports what it needs, so that --help is quick)
+
+    blocked = False
+    for finding in examine():
+        blocked |= finding.state == "blocks"
+        if not quiet or finding.state != "ok":
+            repair = f"\n          repair: {finding.repair}" if finding.repair else ""
+            print(f"{MARKS[finding.state]} {finding.what}: {finding.detail}{repair}")
+    if blocked:
+        raise typer.Exit(1)
+
+
+@app.command()
+def score(
+    gt: Annotated[Path, typer.Option(help="Folder of ground-truth files, PoseTrack17 or 18.")],
+    pred: Annotated[Path, typer.Option(help="Folder of predictions with the same file names.")],
+    json: Annotated[Path | None, typer.Option(help="Where to write every number.")] = None,
+) -> None:
+    """Official PoseTrack AP and MOTA of two folders.
+
+    Example: python -m pipeline score --gt annotations/val --pred predictions --json score.json
+    """
+    from pipeline.evaluation.score import score as score_table  # noqa: PLC0415
+
+    print(score_table(gt, pred, json))
+
+
+@config.command()
+def use(name: Annotated[str, typer.Argument(help="A preset: a file of presets/ without its ending.")]) -> None:
+    """Write a preset into params.yaml, comments kept.
+
+    Example: python -m pipeline config use posetrack18
+    """
+    from pipeline.params import use_preset  # noqa: PLC0415
+
+    use_preset(Path("params.yaml"), Path("presets"), name)
+    print(f"params.yaml now holds the preset {name}")
+
+
+def main() -> None:
+    """Run a verb; a refusal is one line and exit 1."""
+    try:
+        app()
+    except Refusal as refusal:
+        sys.exit(str(refusal))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""Which type each section of params.yaml has; what checks the whole file before anything runs."""
+
+from pathlib import Path
+from typing import Any
+
+from dsn.config import ModelConfig
+from dsn.loss import LossConfig
+from pipeline import params
+from pipeline.cluster import ClusterConfig
+from pipeline.drawn.config import DrawConfig
+from pipeline.evaluation.evaluate import EvaluateConfig
+from pipeline.evaluation.stress import StressConfig
+from pipeline.posetrack.index import DataConfig, PrepareConfig
+from pipeline.refusal import Refusal
+from pipeline.report.page import ReportConfig
+from pipeline.search.config import TuneConfig, first_values
+from pipeline.shards.reader import ReaderConfig
+from pipeline.shards.writer import ShardConfig
+from pipeline.tracking.config import TrackingConfig
+from pipeline.tracking.gate import GateConfig
+from pipeline.training.config import TrainConfig
+
+SECTIONS: dict[str, type[Any]] = {
+    "cluster": ClusterConfig,
+    "data": DataConfig,
+    "draw": DrawConfig,
+    "evaluate": EvaluateConfig,
+    "loss": LossConfig,
+    "model": ModelConfig,
+    "prepare": PrepareConfig,
+    "pretrain": TrainConfig,
+    "promote": GateConfig,
+    "reader": ReaderConfig,
+    "report": ReportConfig,
+    "shard": ShardConfig,
+    "stress": StressConfig,
+    "tracking": TrackingConfig,
+    "train": TrainConfig,
+    "tune": TuneConfig,
+}
+
+
+def check_params(path: Path) -> None:
+    """Refuse a params file with a section or key that is unknown, missing, of the wrong type or impossible."""
+    for name in params.read(path):
+        if name not in SECTIONS:
+            raise Refusal(f"{path}: section `{name}` is not known{params.closest(name, list(SECTIONS))}")
+    searched = first_values(params.load(path, "tune", into=TuneConfig))
+    for name, into in SECTIONS.items():
+        params.load(path, name, into=into, chosen=searched.get(name))

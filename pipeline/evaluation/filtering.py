@@ -42,7 +42,7 @@ def keep_evaluated(truth: Video, prediction: Video) -> Evaluated:
     return Evaluated(video=truth, frames=frames, truth=kept[0], prediction=kept[1])
 
 
-def _polygons(video: Video, frame: int, *, regions: list[Float64[np.ndarray, "vertices 2"]]) -> list[shapely.Polygon]:
+def _polygons(video: Video, frame: int, *, regions: list[Float64[np.ndarray, "_ 2"]]) -> list[shapely.Polygon]:
     for number, vertices in enumerate(regions):
         if len(vertices) in (1, 2) or not np.isfinite(vertices).all():
             problem = f"got {vertices.tolist()}, wanted at least three finite vertices"

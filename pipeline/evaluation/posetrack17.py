@@ -90,5 +90,5 @@ def _head_sizes(rects: list[Rect]) -> Float64[np.ndarray, " n"]:
     return head_sizes(corners)
 
 
-def _polygon(region: Region) -> Float64[np.ndarray, "vertices 2"]:
+def _polygon(region: Region) -> Float64[np.ndarray, "_ 2"]:
     return np.array([(corner.x[0], corner.y[0]) for corner in region.point], dtype=np.float64).reshape(-1, 2)

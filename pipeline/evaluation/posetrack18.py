@@ -158,7 +158,7 @@ def _has_regions(image: Image) -> bool:
     return bool(image.ignore_regions_x and image.ignore_regions_y)
 
 
-def _regions(image: Image) -> list[Float64[np.ndarray, "vertices 2"]]:
+def _regions(image: Image) -> list[Float64[np.ndarray, "_ 2"]]:
     """Both lists are cut to the shorter one, as the official evaluator's zip does."""
     polygons = zip(image.ignore_regions_x or [], image.ignore_regions_y or [], strict=False)
     return [np.array(list(zip(x, y, strict=False)), dtype=np.float64).reshape(-1, 2) for x, y in polygons]

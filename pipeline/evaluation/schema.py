@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -113,9 +112,7 @@ class Document:
     categories: list[Category] | None = None
 
 
-@cache
-def _adapter() -> TypeAdapter[Document]:
-    return TypeAdapter(Document)
+DOCUMENT = TypeAdapter(Document)
 
 
 def read_document(path: Path) -> Document:
@@ -129,7 +126,7 @@ def read_document(path: Path) -> Document:
     except OSError as error:
         raise Refusal(f"{path}: cannot be read: {error.strerror}") from None
     try:
-        return _adapter().validate_json(data, strict=True)
+        return DOCUMENT.validate_json(data, strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise Refusal(f"{path}: {_describe(data, first['loc'], first)}") from None

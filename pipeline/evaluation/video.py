@@ -26,7 +26,7 @@ class Video:
     entries: Int64[np.ndarray, " f"]
     """Annotation entries per frame, with or without keypoints. In ground truth, frames that have none do not count."""
     people: People
-    regions: dict[int, list[Float64[np.ndarray, "vertices 2"]]]
+    regions: dict[int, list[Float64[np.ndarray, "_ 2"]]]
     """Ignore regions by frame; a frame without an entry has none."""
 
 
@@ -37,7 +37,7 @@ def refuse(path: Path, frame: str, *, field: str, problem: str) -> NoReturn:
 
 def refuse_unless_finite(values: Float64[np.ndarray, "n *rest"], path: Path, *, frames: list[str], field: str) -> None:
     """Stop at the first row of `values` that holds NaN or infinity; `frames` names each row's frame."""
-    wrong = ~np.isfinite(values).reshape(len(values), -1).all(axis=1)
+    wrong = ~np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
         got = values[row][~np.isfinite(values[row])][0]

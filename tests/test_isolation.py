@@ -1,0 +1,155 @@
+"""Every stage runs in a folder that holds what it declares in dvc.yaml and nothing else: code, data, and params."""
+
+import json
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline import params
+from pipeline.artifacts import write_text
+
+ROOT = Path(__file__).parents[1]
+STAGES: dict[str, dict[str, Any]] = params.read(ROOT / "dvc.yaml")["stages"]
+CACHES = {".ray"}
+"""What a stage may leave in its working folder beside its outs."""
+SECONDS = 120.0
+"""Longest that a stage may take with the tests' small params."""
+
+
+@dataclass(slots=True, kw_only=True)
+class World:
+    """Where the isolated folders are, and what came out of them."""
+
+    folder: Path
+    params: dict[str, Any]
+    temporary: Path
+    """TMPDIR of the stages."""
+    outs: dict[str, Path] = field(default_factory=dict)
+    """What each path that was written is now."""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """No cluster, tracking server or code from elsewhere; one registry for all stages."""
+        foreign = ("RAY_", "DVC_", "MLFLOW_", "PYTHONPATH")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+        own = {
+            "PATH": f"{Path(sys.executable).parent}:{kept['PATH']}",
+            "MLFLOW_TRACKING_URI": f"sqlite:///{self.folder / 'mlflow.db'}",
+            "TMPDIR": str(self.temporary),
+        }
+        return {**kept, **own}
+
+    def paths(self, entries: Iterable[str | Mapping[str, Any]]) -> list[str]:
+        """The paths of a dvc.yaml list, with `${data.root}` put in."""
+        bare = [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
+        return [path.replace("${data.root}", self.params["data"]["root"]) for path in bare]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """An empty world with the tests' small params. Its TMPDIR has a short name: sockets' paths end at 107 bytes."""
+    folder = tmp_path_factory.mktemp("world")
+    shutil.copyfile(ROOT / "params.yaml", folder / "params.yaml")
+    params.use_preset(folder / "params.yaml", ROOT / "tests" / "world", "tiny")
+    with tempfile.TemporaryDirectory(prefix="d") as temporary:
+        yield World(folder=folder, params=params.read(folder / "params.yaml"), temporary=Path(temporary))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_needs_nothing_but_what_it_declares(name: str, world: World) -> None:
+    folder = world.folder / name
+    settle(name, folder, world)
+    before = {path.name for path in folder.iterdir()}
+
+    status, output = execute(world.paths([STAGES[name]["cmd"]])[0], folder, environment=world.environment)
+
+    outs = world.paths(entry for kind in ("outs", "metrics", "plots") for entry in STAGES[name].get(kind, []))
+    world.outs |= {out: folder / out for out in outs if (folder / out).exists()}
+    assert status == 0, output
+    assert not [out for out in outs if out not in world.outs], "outs are missing"
+    left = {path.name for path in folder.iterdir()} - before - {Path(out).parts[0] for out in outs} - CACHES
+    assert not left, "files were written that are no outs"
+    assert not list(world.temporary.iterdir()), "temporary files were left"
+
+
+def settle(name: str, folder: Path, world: World) -> None:
+    """Make `folder` hold the stage's deps and sections; packages keep their docstrings, which no stage declares."""
+    for dep in world.paths(STAGES[name]["deps"]):
+        source = source_of(dep, world.outs)
+        assert source.exists(), f"{dep} is not there: an earlier stage failed, or was not run"
+        (folder / dep).parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, folder / dep, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copyfile(source, folder / dep)
+    for package in ("dsn", "pipeline", "stages"):
+        if (folder / package).is_dir():
+            shutil.copyfile(ROOT / package / "__init__.py", folder / package / "__init__.py")
+    write_text(folder / "params.yaml", json.dumps(only(world.params, STAGES[name]["params"]), indent=1))
+
+
+def source_of(dep: str, outs: Mapping[str, Path]) -> Path:
+    """Where a dep lies: in or below what an earlier stage wrote, else in the repository."""
+    for out, path in outs.items():
+        if Path(dep).is_relative_to(out):
+            return path / Path(dep).relative_to(out)
+    return ROOT / dep
+
+
+def only(values: Mapping[str, Any], sections: Iterable[str]) -> dict[str, Any]:
+    """`values` reduced to some sections, which may go deeper with dots."""
+    kept: dict[str, Any] = {}
+    for section in sections:
+        *outer, last = section.split(".")
+        source, target = values, kept
+        for key in outer:
+            source, target = source[key], target.setdefault(key, {})
+        target[last] = source[last]
+    return kept
+
+
+def execute(command: str, folder: Path, *, environment: Mapping[str, str]) -> tuple[int, str]:
+    """Status and output of a command; one that takes too long is interrupted, as by Ctrl-C, so that it cleans up."""
+    process = subprocess.Popen(
+        shlex.split(command),
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        output, _ = process.communicate(timeout=SECONDS)
+    except BaseException:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=SECONDS)
+        raise
+    return process.returncode, output
+
+
+def test_params_are_reduced_to_the_sections_named() -> None:
+    values = {"model": {"clip": {"offsets": [1]}, "input_size": [8, 6], "head": 3}, "draw": 1, "tune": 2}
+
+    assert only(values, ["model.clip", "draw", "model.input_size"]) == {
+        "model": {"clip": {"offsets": [1]}, "input_size": [8, 6]},
+        "draw": 1,
+    }
+
+
+def test_a_dep_below_an_out_comes_from_where_the_out_lies() -> None:
+    outs = {"data/index": Path("/x/data/index")}
+
+    assert source_of("data/index/videos.parquet", outs) == Path("/x/data/index/videos.parquet")
+    assert source_of("data/indexes", outs) == ROOT / "data/indexes"

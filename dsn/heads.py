@@ -1,0 +1,47 @@
+"""Heads: token grids to heatmaps."""
+
+import math
+from itertools import pairwise
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from dsn.config import ModelConfig
+from dsn.grid import to_grid
+
+
+class HeatmapHead(nn.Module):
+    """Deconvolutions from the token grid to the heatmaps' stride, then a kernel for each joint (Xiao et al., 2018)."""
+
+    def __init__(self, grid_width: int, *, width: int, joints: int, grid_size: tuple[int, int], factor: int) -> None:
+        """Double the grid as often as it takes to make it `factor` times as fine."""
+        super().__init__()
+        self.grid_size = grid_size
+        widths = [grid_width] + [width] * int(math.log2(factor))
+        steps: list[nn.Module] = []
+        for before, after in pairwise(widths):
+            deconvolution = nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=False)
+            steps += [deconvolution, nn.GroupNorm(8, after), nn.GELU()]
+        self.upsample = nn.Sequential(*steps)
+        self.kernels = nn.Linear(width, joints)
+        nn.init.normal_(self.kernels.weight, std=0.01)
+
+    def forward(
+        self, tokens: Float[Tensor, "B N D"], *, change: Float[Tensor, "B K C"] | None = None
+    ) -> Float[Tensor, "B K h w"]:
+        """Heatmaps by each joint's kernel; `change` is added to the kernels, clip by clip."""
+        features: Tensor = self.upsample(to_grid(tokens, size=self.grid_size))
+        kernels = self.kernels.weight if change is None else self.kernels.weight + change
+        heatmaps = kernels @ features.flatten(2) + self.kernels.bias[:, None]
+        return heatmaps.reshape(*heatmaps.shape[:2], *features.shape[2:])
+
+
+def build_head(config: ModelConfig, *, joints: int) -> HeatmapHead:
+    """A head from the backbone's grid to the heatmaps of a config."""
+    return HeatmapHead(
+        config.backbone.width,
+        width=config.head.width,
+        joints=joints,
+        grid_size=config.grid_size(config.backbone.stride),
+        factor=config.backbone.stride // config.heatmap.stride,
+    )

@@ -1,0 +1,1 @@
+"""Clip shards: samples, how they are planned, cropped, packed and read again."""

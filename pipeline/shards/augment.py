@@ -1,0 +1,174 @@
+"""Random views of a clip: one geometric transform for all its frames, patches over them, and a spoilt keyframe.
+
+Every draw follows from (seed, epoch, key), so neither the order of samples nor the number of processes changes it.
+"""
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, UInt8
+
+from dsn.skeleton import Skeleton
+from pipeline.shards.crop import Affine, Image, Region, region, turned
+from pipeline.shards.sample import ClipSample
+
+HALF_BODY_JOINTS = 8
+"""Half-body views are drawn only of people with more labelled joints than this (as mmpose does)."""
+FEWEST_JOINTS = 3
+"""And only where the half has this many."""
+HALF_BODY_PADDING = 1.5
+"""Sides of a half-body region in sides of its joints' extent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AugmentConfig:
+    """How training views vary (section `reader.augment`)."""
+
+    flip: float
+    """Probability of a mirrored view."""
+    rotation: float
+    """Largest rotation to either side, in degrees."""
+    rotation_probability: float
+    """Probability of any rotation."""
+    scale: float
+    """The region's sides vary by this share to either side."""
+    shift: float
+    """The region's centre varies by this share of its sides to either side."""
+    half_body: float
+    """Probability of a view of only the upper or lower body."""
+    occluder: float
+    """Probability of a patch over the same place of all frames."""
+    keyframe_dropout: float
+    """Probability that the keyframe is spoilt: black, blurred, noise, or under a large patch."""
+
+    def __post_init__(self) -> None:
+        """Refuse probabilities that are none, and regions turned inside out."""
+        for name in ("flip", "rotation_probability", "half_body", "occluder", "keyframe_dropout"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name}: got {getattr(self, name)}, wanted 0 to 1")
+        if not 0 <= self.rotation <= 180:
+            raise ValueError(f"rotation: got {self.rotation}, wanted 0 to 180")
+        if not 0 <= self.scale < 1:
+            raise ValueError(f"scale: got {self.scale}, wanted at least 0 and less than 1")
+        if not 0 <= self.shift <= 1:
+            raise ValueError(f"shift: got {self.shift}, wanted 0 to 1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """One drawn transform."""
+
+    to_source: Affine
+    """From input pixels to the source frame."""
+    is_flipped: bool
+
+
+def generator(seed: int, *, epoch: int, key: str) -> np.random.Generator:
+    """The random numbers of one sample in one epoch."""
+    return np.random.default_rng([seed, epoch, zlib.crc32(key.encode())])
+
+
+def draw_view(
+    sample: ClipSample,
+    config: AugmentConfig,
+    rng: np.random.Generator,
+    *,
+    skeleton: Skeleton,
+    input_size: tuple[int, int],
+) -> View:
+    """Draw the one transform of all the clip's frames."""
+    where = _half_body(sample, rng, skeleton=skeleton, size=input_size) if rng.random() < config.half_body else None
+    where = where or region(sample.bbox, size=input_size)
+    spacing = where.spacing * (1 + config.scale * rng.uniform(-1, 1))
+    reach = config.shift * where.spacing
+    x, y = where.center
+    x += reach * (input_size[1] - 1) * rng.uniform(-1, 1)
+    y += reach * (input_size[0] - 1) * rng.uniform(-1, 1)
+    degrees = config.rotation * rng.uniform(-1, 1) if rng.random() < config.rotation_probability else 0.0
+    is_flipped = bool(rng.random() < config.flip)
+    drawn = Region(center=(x, y), spacing=spacing)
+    to_source = turned(drawn, size=input_size, degrees=degrees, is_flipped=is_flipped)
+    return View(to_source=to_source, is_flipped=is_flipped)
+
+
+def _half_body(
+    sample: ClipSample, rng: np.random.Generator, *, skeleton: Skeleton, size: tuple[int, int]
+) -> Region | None:
+    """The region of the upper or lower body, or None where too few joints are labelled."""
+    table = np.array(sample.keypoints)
+    is_labeled = table[:, 2] > 0
+    halves = [[joint for joint in half if is_labeled[joint]] for half in (skeleton.upper_body, skeleton.lower_body)]
+    halves = [half for half in halves if len(half) >= FEWEST_JOINTS]
+    if is_labeled.sum() <= HALF_BODY_JOINTS or not halves:
+        return None
+    points = table[halves[rng.integers(len(halves))], :2]
+    x1, y1, x2, y2 = np.concatenate([points.min(axis=0), points.max(axis=0)]).tolist()
+    if max(x2 - x1, y2 - y1) < 1:
+        return None
+    return region((x1, y1, x2, y2), size=size, padding=HALF_BODY_PADDING)
+
+
+def flip_order(skeleton: Skeleton) -> list[int]:
+    """For each channel of a mirrored clip the channel it comes from."""
+    order = list(range(len(skeleton.joints)))
+    for left, right in skeleton.flip_pairs:
+        order[left], order[right] = right, left
+    return order
+
+
+def cover(
+    frames: UInt8[np.ndarray, "T H W 3"],
+    config: AugmentConfig,
+    rng: np.random.Generator,
+    *,
+    is_keyframe: Sequence[bool] | Bool[np.ndarray, " T"],
+) -> None:
+    """Draw the patch over all frames and the spoiling of the keyframe, in place.
+
+    Args:
+        frames: a clip of input crops.
+        config: the probabilities.
+        rng: the sample's random numbers.
+        is_keyframe: which of the frames show the keyframe, repeats of it at a video's border included.
+    """
+    if rng.random() < config.occluder:
+        _patch(frames, rng, shares=(0.1, 0.4))
+    if rng.random() < config.keyframe_dropout:
+        chosen = np.flatnonzero(is_keyframe)
+        frames[chosen] = _spoilt(frames[chosen[0]], rng)
+
+
+def _spoilt(keyframe: Image, rng: np.random.Generator) -> Image:
+    """The keyframe made useless in one of four ways."""
+    match rng.integers(4):
+        case 0:
+            return np.zeros_like(keyframe)
+        case 1:
+            reach = int(keyframe.shape[0] * rng.uniform(0.06, 0.2))
+            return np.asarray(cv2.stackBlur(keyframe, (2 * reach + 1, 2 * reach + 1)), dtype=np.uint8)
+        case 2:
+            return rng.integers(0, 256, keyframe.shape, dtype=np.uint8)
+        case _:
+            covered = keyframe[None].copy()
+            _patch(covered, rng, shares=(0.5, 0.9))
+            return np.asarray(covered[0])
+
+
+def _patch(frames: UInt8[np.ndarray, "T H W 3"], rng: np.random.Generator, *, shares: tuple[float, float]) -> None:
+    """Cover one place of all frames by an ellipse or a rectangle of one random colour with some grain, in place."""
+    _, height, width, _ = frames.shape
+    sides = np.maximum(1, np.round(rng.uniform(*shares, 2) * (height, width)).astype(int))
+    top, left = rng.integers(0, np.array([height, width]) - sides + 1)
+    color = rng.integers(0, 256, 3)
+    grain = rng.normal(0, rng.uniform(0, 40), (*sides, 1))
+    patch = np.clip(color + grain, 0, 255).astype(np.uint8)
+    shape = np.ones(sides, dtype=bool) if rng.random() < 0.5 else _ellipse(int(sides[0]), int(sides[1]))
+    np.copyto(frames[:, top : top + sides[0], left : left + sides[1]], patch, where=shape[:, :, None])
+
+
+def _ellipse(height: int, width: int) -> Bool[np.ndarray, "H W"]:
+    y, x = np.ogrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    return np.asarray(y**2 + x**2 <= 1, dtype=bool)

@@ -1,0 +1,62 @@
+"""Clips as the network's training and evaluation see them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, UInt8
+from torch import Tensor
+
+from pipeline.shards.crop import Affine, scale_of
+from pipeline.shards.sample import ClipSample
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clip:
+    """One sample, cropped to the network's input."""
+
+    sample: ClipSample
+    frames: UInt8[np.ndarray, "T H W 3"]
+    keypoints: Float[np.ndarray, "K 2"]
+    """At the keyframe, in input pixels."""
+    visible: Bool[np.ndarray, " K"]
+    to_source: Affine
+    """From input pixels to the source frame."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipBatch:
+    """B clips. Pixels cross to the device as uint8; normalisation and heatmaps are made there."""
+
+    keys: tuple[str, ...]
+    frames: UInt8[Tensor, "B T 3 H W"]
+    """RGB crops in order of time. Their memory is channels-last, so `view` may need `contiguous` first."""
+    keypoints: Float[Tensor, "B K 2"]
+    """At the keyframe, in input pixels."""
+    visible: Bool[Tensor, "B K"]
+    """Labelled, scored and inside the crop: what is supervised."""
+    to_source: Float[Tensor, "B 2 3"]
+    """From input pixels to the source frame."""
+    head_size: Float[Tensor, " B"]
+    """The official evaluator's head size, in input pixels; NaN where unknown."""
+    samples: tuple[ClipSample, ...]
+
+
+def collate(clips: Sequence[Clip]) -> ClipBatch:
+    """Clips of one size as a batch."""
+    frames = torch.from_numpy(np.stack([clip.frames for clip in clips])).permute(0, 1, 4, 2, 3)
+    return ClipBatch(
+        keys=tuple(clip.sample.key for clip in clips),
+        frames=frames,
+        keypoints=torch.from_numpy(np.stack([clip.keypoints for clip in clips]).astype(np.float32)),
+        visible=torch.from_numpy(np.stack([clip.visible for clip in clips])),
+        to_source=torch.from_numpy(np.stack([clip.to_source for clip in clips]).astype(np.float32)),
+        head_size=torch.tensor([_head_size(clip) for clip in clips], dtype=torch.float32),
+        samples=tuple(clip.sample for clip in clips),
+    )
+
+
+def _head_size(clip: Clip) -> float:
+    size = clip.sample.head_size
+    return float("nan") if size is None else size / scale_of(clip.to_source)

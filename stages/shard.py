@@ -1,0 +1,26 @@
+"""Stage shard: crop the indexed clips and pack them into shards."""
+
+from pathlib import Path
+
+from dsn.config import ClipConfig
+from pipeline import params
+from pipeline.entry import run_stage
+from pipeline.posetrack.index import read_index
+from pipeline.shards.plan import Recipe, ShardConfig
+from pipeline.shards.writer import write_shards
+
+P = Path("params.yaml")
+
+
+def main(index: Path, root: Path, out: Path) -> None:
+    """Pack the clips as params.yaml says."""
+    recipe = Recipe(
+        shard=params.load(P, "shard", into=ShardConfig),
+        input_size=params.load(P, "model.input_size", into=tuple[int, int]),
+        offsets=params.load(P, "model.clip", into=ClipConfig).offsets,
+    )
+    write_shards(read_index(index), root, out, recipe)
+
+
+if __name__ == "__main__":
+    run_stage(main)

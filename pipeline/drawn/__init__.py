@@ -1,0 +1,1 @@
+"""The PoseTrack-shaped dataset that this project draws itself: articulated people with exact keypoints."""

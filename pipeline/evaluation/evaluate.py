@@ -1,0 +1,148 @@
+"""A model's readouts scored on val: the official AP and OKS-AP with ground-truth bboxes, beside the mean pose."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from dsn.checkpoint import Loaded
+from pipeline.artifacts import read_json, write_json
+from pipeline.evaluation.controls import mean_pose, place, read_samples
+from pipeline.evaluation.loading import annotation_files, read_video
+from pipeline.evaluation.numbers import or_none
+from pipeline.evaluation.oks import oks_ap
+from pipeline.evaluation.poseval import score_folders
+from pipeline.evaluation.predict import Readout, predict, refuse_misfit, table
+from pipeline.evaluation.statistics import total_ap
+from pipeline.evaluation.submission import write_predictions
+from pipeline.evaluation.tables import score_videos
+from pipeline.posetrack.index import Index, read_index
+from pipeline.shards.manifest import read_manifest
+from pipeline.shards.reader import evaluation_batches
+from pipeline.tracking.lineage import data_hash
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluateConfig:
+    """How the registered model is scored (section `evaluate`)."""
+
+    batch_size: int
+    """Clips in one forward pass."""
+    readouts: tuple[Readout, ...]
+    """Which of the network's readouts are scored; those that training does not supervise say nothing."""
+
+    def __post_init__(self) -> None:
+        """Refuse what scores nothing."""
+        if self.batch_size < 1:
+            raise ValueError(f"batch_size: got {self.batch_size}, wanted at least 1")
+        if "final" not in self.readouts or len(set(self.readouts)) < len(self.readouts):
+            raise ValueError(f"readouts: got {list(self.readouts)}, wanted `final` among them and none twice")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Truth:
+    """What predictions are scored against."""
+
+    folder: Path
+    """Official files, one a video."""
+    index: Index
+
+    @property
+    def people(self) -> pd.DataFrame:
+        """The index's people in val."""
+        frames = self.index.frames.loc[self.index.frames["split"] == "val", ["video", "frame"]]
+        return self.index.people.merge(frames, on=["video", "frame"])
+
+
+def evaluate(config: EvaluateConfig, model: Loaded, *, index: Path, train: Path, val: Path, out: Path) -> None:
+    """Score `model` on val; write metrics.json, joints.csv and predictions/ into `out`.
+
+    Args:
+        config: what is scored.
+        model: the network under test.
+        index: folder of the index, with the official ground truth.
+        train: shards of train, whose labels give the mean pose.
+        val: shards of val.
+        out: where the results go.
+
+    Raises:
+        Refusal: an input is missing, or the shards are not what the model was made for.
+    """
+    refuse_misfit(model, read_manifest(val))
+    truth = Truth(folder=index / "truth" / "val", index=read_index(index))
+    size = model.config.input_size
+    batches = evaluation_batches(val, input_size=size, batch_size=config.batch_size)
+    tables = predict(model.network, batches, model=model.config, readouts=config.readouts)
+    samples = list(read_samples(val))
+    control = table(samples, place(mean_pose(read_samples(train), input_size=size), samples, input_size=size))
+    scores = {name: score_table(rows, truth, out=out / "predictions", name=name) for name, rows in tables.items()}
+    controls = {"mean_pose": score_table(control, truth, out=out / "predictions", name="mean_pose")}
+    write_joints(out / "joints.csv", scores)
+    write_json(
+        out / "metrics.json",
+        {
+            "data_hash": data_hash(read_json(val / "manifest.json")),
+            "boxes": "ground truth",
+            "labels": {"files": len(annotation_files(truth.folder)), "frames": scores["final"]["frames"]},
+            "people": len(samples),
+            "readouts": {name: summary(score) for name, score in scores.items()},
+            "controls": {name: summary(score) for name, score in controls.items()},
+            "margin_over_mean_pose": difference(scores["final"], controls["mean_pose"]),
+            "sequences": sequence_ap(tables["final"], truth),
+        },
+    )
+
+
+def score_table(rows: pd.DataFrame, truth: Truth, *, out: Path, name: str) -> dict[str, Any]:
+    """Write predictions to `out`/`name`.parquet and, as PoseTrack18 files, to `out`/`name`/, and score those files."""
+    write_predictions(rows, truth.folder, out_folder=out / name, skeleton=truth.index.skeleton)
+    rows.to_parquet(out / f"{name}.parquet", index=False)
+    official = score_folders(truth.folder, out / name)
+    oks = oks_ap(truth.people, rows, skeleton=truth.index.skeleton)
+    LOG.info("%s: AP %s, OKS-AP %.1f (ground-truth bboxes)", name, _shown(official["ap"]["total"]), oks["AP"])
+    return {
+        "frames": official["n_gt_frames_evaluated"],
+        "joints": {joint: ap for joint, ap in official["ap"].items() if joint != "total"},
+        "ap": official["ap_grouped"],
+        "mota": None if official["mot"] is None else official["mot"]["mota"]["total"],
+        "oks": oks,
+    }
+
+
+def summary(score: Mapping[str, Any]) -> dict[str, Any]:
+    """A score as metrics.json has it."""
+    oks = {f"oks_{name.lower()}": or_none(score["oks"][name]) for name in ("AP", "AP50", "AP75", "AR")}
+    return {"ap": score["ap"], "mota": score["mota"], **oks}
+
+
+def difference(final: Mapping[str, Any], control: Mapping[str, Any]) -> float | None:
+    """How much more AP one has than the other; None where either has none."""
+    first, second = final["ap"]["Total"], control["ap"]["Total"]
+    return None if first is None or second is None else float(first - second)
+
+
+def sequence_ap(rows: pd.DataFrame, truth: Truth) -> dict[str, float | None]:
+    """The official AP of each video by itself; a video in which nobody is annotated has none."""
+    videos = [read_video(path) for path in annotation_files(truth.folder)]
+    scored = score_videos(videos, rows, skeleton=truth.index.skeleton)
+    return {
+        video.path.stem: or_none(total_ap([joints]))
+        for video, joints in zip(videos, scored, strict=True)
+        if video.entries.any()
+    }
+
+
+def write_joints(path: Path, scores: Mapping[str, Mapping[str, Any]]) -> None:
+    """One row for each readout and joint: readout, joint, ap."""
+    rows = [(name, joint, ap) for name, score in scores.items() for joint, ap in score["joints"].items()]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pd.DataFrame(rows, columns=["readout", "joint", "ap"]).to_csv(path, index=False, lineterminator="\n")
+
+
+def _shown(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"

@@ -1,0 +1,128 @@
+"""Predictions: what a network's readouts say, in pixels of the source frames."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float, Float64
+from torch import Tensor
+
+from dsn.checkpoint import Loaded
+from dsn.codec import decode
+from dsn.config import ModelConfig
+from dsn.network import DSN, Readouts, SingleFrame
+from dsn.pixels import normalize, split_clip
+from pipeline.refusal import Refusal
+from pipeline.shards.batch import ClipBatch
+from pipeline.shards.manifest import Manifest
+from pipeline.shards.sample import ClipSample
+
+Readout = Literal["final", "temporal", "visual", "keypoint", "dense"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Poses:
+    """Poses of N people."""
+
+    keypoints: Float64[np.ndarray, "N K 2"]
+    """In pixels of the source frame."""
+    scores: Float64[np.ndarray, "N K"]
+    """The heatmaps' maxima; the official AP sorts by them."""
+
+
+def refuse_misfit(model: Loaded, manifest: Manifest) -> None:
+    """Refuse shards that the model was not made for.
+
+    Raises:
+        Refusal: the shards have another skeleton, other offsets or another input size.
+    """
+    offsets = tuple(offset for offset in manifest.clip if offset != 0)
+    facts = {
+        "skeleton": (manifest.skeleton, model.skeleton),
+        "clip.offsets": (offsets, model.config.clip.offsets),
+        "input_size": (manifest.recipe.input_size, model.config.input_size),
+    }
+    for name, (got, wanted) in facts.items():
+        if got != wanted:
+            raise Refusal(
+                f"shards of {manifest.split}: {name}: got {got}, wanted the model's {wanted}; run `dvc repro`"
+            )
+
+
+def predict(
+    network: DSN | SingleFrame, batches: Iterable[ClipBatch], *, model: ModelConfig, readouts: Sequence[Readout]
+) -> dict[str, pd.DataFrame]:
+    """One table (see `table`) for each readout, a row for each sample in the batches' order.
+
+    Raises:
+        ValueError: the network has no such readout.
+    """
+    samples: list[ClipSample] = []
+    found: dict[str, list[Poses]] = {name: [] for name in readouts}
+    for batch in batches:
+        samples += batch.samples
+        answer = read(network.eval(), batch, model=model)
+        for name in readouts:
+            found[name].append(locate(heatmaps(answer, name), batch.to_source, input_size=model.input_size))
+    return {name: table(samples, join(parts)) for name, parts in found.items()}
+
+
+@torch.inference_mode()
+def read(network: DSN | SingleFrame, batch: ClipBatch, *, model: ModelConfig) -> Readouts:
+    """The readouts for a batch of whole clips; a single-frame network is shown the keyframe alone."""
+    device = next(network.parameters()).device
+    frames = normalize(batch.frames.to(device))
+    keyframe, supporting = split_clip(frames, keyframe_position=model.clip.keyframe_position)
+    answer: Readouts = network(keyframe) if isinstance(network, SingleFrame) else network(keyframe, supporting)
+    return answer
+
+
+def heatmaps(readouts: Readouts, name: Readout) -> Float[Tensor, "B K h w"]:
+    """The heatmaps of one readout; of the dense one, the mean over the supporting frames.
+
+    Raises:
+        ValueError: the network has no such readout.
+    """
+    maps: Tensor | None = getattr(readouts, name)
+    if maps is None:
+        raise ValueError(f"readouts: got {name}, wanted one that the network has")
+    return maps.mean(dim=1) if name == "dense" else maps
+
+
+@torch.inference_mode()
+def locate(maps: Float[Tensor, "B K h w"], to_source: Float[Tensor, "B 2 3"], *, input_size: tuple[int, int]) -> Poses:
+    """The poses that heatmaps show, taken to the source frame by each crop's affine."""
+    keypoints, scores = decode(maps.float().cpu(), input_size=input_size)
+    affine = to_source.double().numpy()
+    return Poses(keypoints=to_frame(keypoints.double().numpy(), affine), scores=scores.double().numpy())
+
+
+def to_frame(
+    keypoints: Float64[np.ndarray, "N K 2"], to_source: Float64[np.ndarray, "N 2 3"]
+) -> Float64[np.ndarray, "N K 2"]:
+    """Points (x, y) of each crop in pixels of its source frame."""
+    points: Float64[np.ndarray, "N K 2"] = keypoints @ to_source[:, :, :2].transpose(0, 2, 1) + to_source[:, None, :, 2]
+    return points
+
+
+def join(parts: Sequence[Poses]) -> Poses:
+    """Poses put one after the other."""
+    return Poses(
+        keypoints=np.concatenate([part.keypoints for part in parts]),
+        scores=np.concatenate([part.scores for part in parts]),
+    )
+
+
+def table(samples: Sequence[ClipSample], poses: Poses) -> pd.DataFrame:
+    """One row a person: key, video, frame, frame_id, person, track_id, keypoints and scores.
+
+    A row's keypoints are 2K numbers, x, y in source pixels; its scores are K.
+    """
+    rows = pd.DataFrame(
+        [(s.key, s.video, s.frame, s.frame_id, s.person, s.track_id) for s in samples],
+        columns=["key", "video", "frame", "frame_id", "person", "track_id"],
+    )
+    return rows.assign(keypoints=list(poses.keypoints.reshape(len(rows), -1)), scores=list(poses.scores))

@@ -17,7 +17,7 @@ class TrainConfig:
     learning_rate: float
     """Peak rate of AdamW for new modules."""
     backbone_rate: float
-    """The backbone's rate, as a share of `learning_rate`."""
+    """The backbone's rate, as a share of `learning_rate`; at 0 the backbone is frozen, its BatchNorm included."""
     weight_decay: float
     """AdamW's decoupled weight decay; biases and norms have none."""
     warmup_steps: int
@@ -33,13 +33,16 @@ class TrainConfig:
     log_every: int
     """Steps between two lines of progress."""
     evaluate_every: int
-    """Steps between two evaluations on the select split, each followed by a checkpoint."""
+    """Steps between two evaluations on the select split, each followed by a checkpoint; a multiple of `log_every`, so
+    that an interruption leaves no trace in the record."""
 
     def __post_init__(self) -> None:
         """Refuse numbers that train nothing."""
         for name in ("steps", "batch_size", "log_every", "evaluate_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: got {getattr(self, name)}, wanted at least 1")
+        if self.evaluate_every % self.log_every:
+            raise ValueError(f"evaluate_every: got {self.evaluate_every}, wanted a multiple of log_every = {self.log_every}")
         if not 0 < self.learning_rate < 1:
             raise ValueError(f"learning_rate: got {self.learning_rate}, wanted more than 0 and less than 1")
         if not 0 <= self.ema_decay < 1:

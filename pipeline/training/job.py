@@ -7,12 +7,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from dsn import skeleton as skeletons
 from dsn.config import ModelConfig
 from dsn.loss import LossConfig
 from pipeline import params
-from pipeline.artifacts import read_json
 from pipeline.cluster import ClusterConfig
+from pipeline.shards.manifest import read_manifest
 from pipeline.shards.reader import ReaderConfig
 from pipeline.training.config import TrainConfig
 from pipeline.training.loop import Recipe
@@ -43,8 +42,7 @@ class Job:
     @property
     def recipe(self) -> Recipe:
         """What is trained and how, with the skeleton that the shards were written for."""
-        manifest = read_json(Path(self.shards, "train", "manifest.json"))
-        skeleton = skeletons.from_dict(manifest["skeleton"])
+        skeleton = read_manifest(Path(self.shards, "train")).skeleton
         return Recipe(model=self.model, loss=self.loss, train=self.train, skeleton=skeleton)
 
     def to_dict(self) -> dict[str, Any]:

@@ -2,11 +2,11 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from timm.utils import ModelEmaV3
@@ -24,6 +24,7 @@ from pipeline.training.step import advance, bare, batch_losses, optimizer, sched
 Row = dict[str, float]
 
 
+@runtime_checkable
 class Data(Protocol):
     """Where a rank's batches come from."""
 
@@ -37,6 +38,7 @@ class Data(Protocol):
         """This rank's share of the select split."""
 
 
+@runtime_checkable
 class Reporter(Protocol):
     """Who hears of a run."""
 
@@ -71,8 +73,8 @@ class Run:
 
     def save(self, folder: Path) -> None:
         """Write the averaged network into `folder/model`, and all that a resume needs into `folder/run.pt`."""
-        kept = bare(self.average.module)
-        checkpoint.save(folder / "model", kept, self.recipe.model, self.recipe.skeleton)
+        kept = self.average.module
+        checkpoint.save(folder / "model", kept, config=self.recipe.model, skeleton=self.recipe.skeleton)
         torch.save(self._state(), folder / "run.pt")
 
     def load(self, folder: Path) -> None:
@@ -89,18 +91,19 @@ class Run:
             "network": bare(self.network).state_dict(),
             "average": self.average.module.state_dict(),
             "stepper": self.stepper.state_dict(),
-            "rates": {"last_epoch": self.rates.last_epoch, "_step_count": self.rates._step_count},  # noqa: SLF001
+            "rates": self.rates.state_dict(),
             "step": self.step,
             "history": self.history,
         }
 
 
-def start(network: nn.Module, recipe: Recipe) -> Run:
-    """A run at step 0 of a network that may already be wrapped for several ranks."""
-    stepper = optimizer(bare(network), recipe.train)
+def start(network: nn.Module, recipe: Recipe, *, wrap: Callable[[nn.Module], nn.Module] | None = None) -> Run:
+    """A run at step 0; `wrap` makes of the network one that works together with those of other ranks."""
+    network.get_submodule("backbone").requires_grad_(recipe.train.backbone_rate > 0)
+    stepper = optimizer(network, recipe.train)
     return Run(
-        network=network,
-        average=ModelEmaV3(bare(network), decay=recipe.train.ema_decay, use_warmup=True),
+        network=network if wrap is None else wrap(network),
+        average=ModelEmaV3(network, decay=recipe.train.ema_decay, use_warmup=True),
         stepper=stepper,
         rates=schedule(stepper, recipe.train),
         recipe=recipe,
@@ -116,6 +119,8 @@ def fit(run: Run, data: Data, reporter: Reporter, *, rank: int) -> None:
     config = run.recipe.train
     interval = _Interval(config.batch_size)
     run.network.train()
+    if config.backbone_rate == 0:
+        bare(run.network).get_submodule("backbone").eval()
     for batch in _batches(data, run.step, config.steps):
         row = _one_step(run, batch, rank=rank)
         interval.count(row)

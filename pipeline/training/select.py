@@ -4,14 +4,18 @@ from collections.abc import Iterator
 
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
+from torch import nn
 
 from dsn.codec import decode
 from dsn.config import ModelConfig
+from dsn.metrics import pckh_hits, rate
 from dsn.network import SingleFrame
 from dsn.pixels import normalize
 from pipeline.shards.batch import ClipBatch
 from pipeline.training.step import forward
+
+THRESHOLD = 0.5
+"""A keypoint is right within this share of the head size."""
 
 
 @torch.inference_mode()
@@ -26,20 +30,16 @@ def select_metrics(
     network.eval()
     device = next(network.parameters()).device
     names = ("final",) if isinstance(network, SingleFrame) else ("final", "temporal")
-    counts = torch.zeros(len(names) + 1, joints, dtype=torch.float64)
+    counts = torch.zeros(len(names), 2, joints)
     for batch in batches:
         readouts = forward(network, normalize(batch.frames.to(device)), model=model)
-        counted = batch.visible & batch.head_size.isfinite()[:, None]
-        counts[-1] += counted.sum(0)
         for row, name in enumerate(names):
             keypoints, _ = decode(getattr(readouts, name).float().cpu(), input_size=model.input_size)
-            distance = (keypoints - batch.keypoints).norm(dim=-1) / batch.head_size[:, None]
-            counts[row] += ((distance <= 0.5) & counted).sum(0)
+            counts[row] += torch.stack(
+                pckh_hits(
+                    keypoints, batch.keypoints, visible=batch.visible, head_size=batch.head_size, threshold=THRESHOLD
+                )
+            )
     if dist.is_initialized():
         dist.all_reduce(counts)
-    return {f"select/pckh_{name}": _percent(counts[row], counts[-1]) for row, name in enumerate(names)}
-
-
-def _percent(right: Tensor, labelled: Tensor) -> float:
-    scored = labelled > 0
-    return float(100 * (right[scored] / labelled[scored]).mean()) if bool(scored.any()) else 0.0
+    return {f"select/pckh_{name}": rate(*counts[row].long()).nanmean().item() for row, name in enumerate(names)}

@@ -13,13 +13,10 @@ from torch.optim.lr_scheduler import LambdaLR
 from dsn.codec import encode
 from dsn.config import ModelConfig
 from dsn.loss import LossConfig, losses
-from dsn.network import DSN, Readouts, SingleFrame
-from dsn.pixels import normalize
+from dsn.network import Readouts
+from dsn.pixels import normalize, split_clip
 from pipeline.shards.batch import ClipBatch
 from pipeline.training.config import TrainConfig
-
-Network = DSN | SingleFrame
-
 
 def bare(network: nn.Module) -> nn.Module:
     """The network itself, without the wrapper that synchronises its gradients."""
@@ -27,30 +24,27 @@ def bare(network: nn.Module) -> nn.Module:
 
 
 def forward(network: nn.Module, images: Float[Tensor, "B T 3 H W"], *, model: ModelConfig) -> Readouts:
-    """The readouts for clips whose frames stand in order of time; a single-frame network gets the keyframe alone."""
+    """The readouts of normalised clips whose frames stand in order of time; one frame alone is the keyframe."""
     if images.shape[1] == 1:
         return network(images[:, 0])  # type: ignore[no-any-return]
-    at = model.clip.keyframe_position
-    keyframe = images[:, at]
-    if isinstance(bare(network), SingleFrame):
-        return network(keyframe)  # type: ignore[no-any-return]
-    return network(keyframe, torch.cat([images[:, :at], images[:, at + 1 :]], dim=1))  # type: ignore[no-any-return]
+    keyframe, supporting = split_clip(images, keyframe_position=model.clip.keyframe_position)
+    return network(keyframe, supporting)  # type: ignore[no-any-return]
 
 
 def batch_losses(network: nn.Module, batch: ClipBatch, *, model: ModelConfig, loss: LossConfig) -> dict[str, Tensor]:
     """Every weighted loss term of one batch."""
     device = next(network.parameters()).device
     images = normalize(batch.frames.to(device))
-    readouts = forward(network, images, model=model)
-    targets = encode(
+    targets, supervised = encode(
         batch.keypoints.to(device),
         batch.visible.to(device),
         input_size=model.input_size,
         heatmap_size=model.heatmap_size,
         sigma=model.heatmap.sigma,
     )
-    at = model.clip.keyframe_position if images.shape[1] > 1 else 0
-    return losses(readouts, targets, batch.visible.to(device), keyframe=images[:, at], config=loss)
+    readouts = forward(network, images, model=model)
+    keyframe = images[:, model.clip.keyframe_position if images.shape[1] > 1 else 0]
+    return losses(readouts, targets, supervised=supervised, keyframe=keyframe, config=loss)
 
 
 def optimizer(network: nn.Module, config: TrainConfig) -> AdamW:

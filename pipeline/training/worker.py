@@ -3,6 +3,7 @@
 import os
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ from torch.nn.parallel import DistributedDataParallel
 
 from dsn import checkpoint
 from dsn.network import SingleFrame, build, build_single_frame, start_from
-from pipeline.artifacts import read_json
 from pipeline.shards.batch import ClipBatch
+from pipeline.shards.manifest import read_manifest
 from pipeline.shards.reader import evaluation_batches, steps_per_epoch, training_batches
 from pipeline.training.job import Job, from_dict
 from pipeline.training.loop import Recipe, Row, Run, fit, start
@@ -28,7 +29,7 @@ class ShardData:
     def __init__(self, job: Job, *, rank: int, world: int) -> None:
         self._job, self._rank, self._world = job, rank, world
         self._batch_size = job.train.batch_size // world
-        manifest = read_json(Path(job.shards, "train", "manifest.json"))
+        manifest = read_manifest(Path(job.shards, "train"))
         self.steps_per_epoch = steps_per_epoch(manifest, batch_size=self._batch_size, world=world)
 
     def training(self, epoch: int, first_step: int) -> Iterator[ClipBatch]:
@@ -112,10 +113,8 @@ def work(values: dict[str, Any]) -> None:
     torch.set_num_threads(job.cluster.threads)
     os.environ["OMP_NUM_THREADS"] = str(job.cluster.threads)
     recipe = job.recipe
-    network = build_network(job, recipe).to(get_device())
-    if world > 1:
-        network = DistributedDataParallel(network, find_unused_parameters=True)
-    run = start(network, recipe)
+    wrap = partial(DistributedDataParallel, find_unused_parameters=True) if world > 1 else None
+    run = start(build_network(job, recipe).to(get_device()), recipe, wrap=wrap)
     kept = ray.train.get_checkpoint()
     if kept is not None:
         with kept.as_directory() as folder:

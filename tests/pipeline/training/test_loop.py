@@ -1,0 +1,115 @@
+"""The loop learns, can be interrupted without a trace, and stops at numbers that are none."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from dsn import checkpoint
+from dsn.network import build
+from pipeline.training.loop import Recipe, Row, Run, fit, start
+
+
+class Kept:
+    """Remembers what it is told, and saves each checkpoint to a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.rows: list[Row] = []
+        self.saved: list[Path] = []
+
+    def progress(self, row: Row) -> None:
+        self.rows.append(row)
+
+    def save(self, row: Row, *, run: Run) -> None:
+        self.rows.append(row)
+        self.saved.append(self.folder / f"step_{run.step}")
+        self.saved[-1].mkdir(parents=True)
+        run.save(self.saved[-1])
+
+
+def fresh(recipe: Recipe) -> Run:
+    torch.manual_seed(0)
+    return start(build(recipe.model, recipe.skeleton), recipe)
+
+
+def weights(network: nn.Module) -> dict[str, torch.Tensor]:
+    return dict(network.state_dict())
+
+
+def test_a_resumed_run_ends_bit_identical_to_one_that_was_not_interrupted(
+    recipe: Recipe, noise: Any, tmp_path: Path
+) -> None:
+    whole = fresh(recipe)
+    fit(whole, noise, Kept(tmp_path / "whole"), rank=0)
+
+    torch.manual_seed(99)
+    resumed = start(build(recipe.model, recipe.skeleton), recipe)
+    resumed.load(tmp_path / "whole" / "step_4")
+    assert resumed.step == 4
+    fit(resumed, noise, Kept(tmp_path / "resumed"), rank=0)
+
+    for name, value in weights(whole.network).items():
+        assert torch.equal(value, weights(resumed.network)[name]), name
+    for name, value in weights(whole.average.module).items():
+        assert torch.equal(value, weights(resumed.average.module)[name]), name
+    learned = [[(row["step"], row.get("loss")) for row in run.history] for run in (whole, resumed)]
+    assert learned[0] == learned[1]
+
+
+def test_progress_comes_at_every_interval_and_at_the_end(recipe: Recipe, noise: Any, tmp_path: Path) -> None:
+    kept = Kept(tmp_path)
+
+    fit(fresh(recipe), noise, kept, rank=0)
+
+    assert [row["step"] for row in kept.rows if "loss" in row] == [2, 4, 6, 8]
+    assert [row["step"] for row in kept.rows if "select/pckh_final" in row] == [4, 8]
+    assert [folder.name for folder in kept.saved] == ["step_4", "step_8"]
+
+
+def test_a_checkpoint_holds_the_averaged_network_ready_to_load(recipe: Recipe, noise: Any, tmp_path: Path) -> None:
+    run, kept = fresh(recipe), Kept(tmp_path)
+
+    fit(run, noise, kept, rank=0)
+    loaded = checkpoint.load(kept.saved[-1] / "model")
+
+    assert loaded.config == recipe.model
+    for name, value in weights(run.average.module).items():
+        assert torch.equal(value, weights(loaded.network)[name]), name
+
+
+def test_the_loss_falls_on_data_that_repeats(recipe: Recipe, noise: Any, tmp_path: Path) -> None:
+    train = dataclasses.replace(recipe.train, steps=60, log_every=10, evaluate_every=60, learning_rate=3e-3)
+    kept = Kept(tmp_path)
+    noise.training = lambda _epoch, _first: iter([noise.batch(0)] * 4)
+
+    fit(fresh(dataclasses.replace(recipe, train=train)), noise, kept, rank=0)
+
+    losses = [row["loss"] for row in kept.rows if "loss" in row]
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_names_step_and_samples(
+    recipe: Recipe, noise: Any, tmp_path: Path
+) -> None:
+    run = fresh(recipe)
+    with torch.no_grad():
+        next(run.network.parameters()).fill_(float("nan"))
+
+    with pytest.raises(FloatingPointError, match=r"loss at step 0 .* clip-000005-000, clip-000005-001"):
+        fit(run, noise, Kept(tmp_path), rank=0)
+
+
+def test_a_frozen_backbone_does_not_move(recipe: Recipe, noise: Any, tmp_path: Path) -> None:
+    frozen = dataclasses.replace(recipe, train=dataclasses.replace(recipe.train, backbone_rate=0.0))
+    run = fresh(frozen)
+    before = {name: value.clone() for name, value in weights(run.network).items()}
+
+    fit(run, noise, Kept(tmp_path), rank=0)
+
+    moved = {name for name, value in weights(run.network).items() if not torch.equal(value, before[name])}
+    assert moved
+    assert not [name for name in moved if name.startswith("backbone.")]

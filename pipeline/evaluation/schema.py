@@ -132,7 +132,7 @@ def read_document(path: Path) -> Document:
         raise Refusal(f"{path}: {_describe(data, first['loc'], first)}") from None
 
 
-def _describe(data: bytes, loc: tuple[int | str, ...], error: Any) -> str:  # noqa: ANN401  (pydantic's own dict)
+def _describe(data: bytes, loc: tuple[int | str, ...], error: Any) -> str:
     message = f"{error['msg'][0].lower()}{error['msg'][1:]}"
     if error["type"] == "json_invalid":
         return f"{message}; wanted a PoseTrack17 or PoseTrack18 JSON file"

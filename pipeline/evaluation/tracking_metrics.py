@@ -34,8 +34,6 @@ class _Links:
     """The last hypothesis of each object; kept while it is missed."""
     object_of: dict[int, int] = field(default_factory=dict)
     """The last object that the assignment gave to each hypothesis; carried-over matches leave it."""
-    seen_hypotheses: set[int] = field(default_factory=set)
-    """Hypotheses that were ever matched."""
 
 
 def tracking_fault(evaluated: Evaluated) -> str | None:
@@ -116,7 +114,6 @@ def _count_joint(
     count.other_distance += float(cost[allowed].sum())
     carried = _carry_over(objects, hypotheses, allowed=allowed, link=link)
     for row, column in carried:
-        link.seen_hypotheses.add(hypotheses[column])
         count.match_distance += float(cost[row, column])
     assigned = _assign(cost, carried)
     for row, column in assigned:
@@ -160,12 +157,11 @@ def _count_assigned(identity: int, hypothesis: int, *, distance: float, link: _L
     """One new pair, counted as motmetrics does, which writes further rows for the same distance."""
     is_switch = link.hypothesis_of.get(identity, hypothesis) != hypothesis
     is_transfer = link.object_of.get(hypothesis, identity) != identity
-    is_ascend = is_switch and hypothesis not in link.seen_hypotheses
+    is_ascend = is_switch and hypothesis not in link.object_of
     is_migrate = is_transfer and identity not in link.hypothesis_of
     count.switches += is_switch
     count.match_distance += distance
     count.other_distance += distance * (is_transfer + is_ascend + is_migrate)
-    link.seen_hypotheses.add(hypothesis)
     link.hypothesis_of[identity] = hypothesis
     link.object_of[hypothesis] = identity
 

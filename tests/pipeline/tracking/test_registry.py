@@ -1,0 +1,115 @@
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from pipeline.artifacts import sha256
+from pipeline.refusal import Refusal
+from pipeline.tracking.config import TrackingConfig
+from pipeline.tracking.registry import Version, fetched, find, point, register, tag
+from pipeline.tracking.server import connect
+
+Add = Callable[[], Version]
+
+pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
+
+
+def test_a_version_carries_its_run_its_tags_and_the_digest_of_its_weights(
+    tracking: TrackingConfig, model: Path, trained: Callable[[], str]
+) -> None:
+    run_id = trained()
+
+    version = register(tracking, model, run_id=run_id, tags={"data.train": "d1"}, alias="candidate")
+
+    wanted = {"data.train": "d1", "sha256": sha256(model / "network.safetensors")}
+    assert version == Version(name=tracking.model, version="1", run_id=run_id, tags=wanted)
+    assert find(tracking, alias="candidate") == version
+
+
+def test_a_run_is_registered_once(tracking: TrackingConfig, model: Path, trained: Callable[[], str]) -> None:
+    run_id = trained()
+
+    first, second = (register(tracking, model, run_id=run_id, tags={}, alias="candidate") for _ in range(2))
+
+    assert first == second
+    assert len(connect(tracking).search_model_versions(f"name = '{tracking.model}'")) == 1
+
+
+def test_the_candidate_is_the_version_registered_last(tracking: TrackingConfig, version: Add) -> None:
+    first, second = version(), version()
+
+    candidate = find(tracking, alias="candidate")
+
+    assert (first.version, second.version) == ("1", "2")
+    assert candidate is not None
+    assert candidate.version == "2"
+
+
+def test_an_alias_moves_and_an_unknown_one_points_at_nothing(tracking: TrackingConfig, version: Add) -> None:
+    first, second = version(), version()
+    point(tracking, alias="champion", version=second.version)
+    point(tracking, alias="champion", version=first.version)
+
+    assert find(tracking, alias="champion") == first
+    assert find(tracking, alias="previous") is None
+
+
+def test_a_model_that_was_never_registered_has_no_alias(tracking: TrackingConfig) -> None:
+    assert find(tracking, alias="champion") is None
+
+
+def test_tags_are_added_to_a_version(tracking: TrackingConfig, version: Add) -> None:
+    added = version()
+
+    tag(tracking, version=added.version, tags={"gate.ap": "51.5"})
+
+    found = find(tracking, alias="candidate")
+    assert found is not None
+    assert found.tags == added.tags | {"gate.ap": "51.5"}
+
+
+def test_a_versions_files_are_those_that_were_registered(tracking: TrackingConfig, version: Add, model: Path) -> None:
+    with fetched(tracking, version=version().version) as folder:
+        assert {path.name: path.read_bytes() for path in folder.iterdir()} == {
+            path.name: path.read_bytes() for path in model.iterdir()
+        }
+
+    assert not folder.exists()
+
+
+def test_weights_changed_after_registration_are_refused(tracking: TrackingConfig, version: Add) -> None:
+    added = version()
+    stored = Path(urlsplit(connect(tracking).get_run(added.run_id).info.artifact_uri).path)
+    (stored / "model" / "network.safetensors").write_bytes(b"tampered")
+
+    with (
+        pytest.raises(Refusal, match=f"version 1: got weights with sha256 .*, wanted {added.tags['sha256']}"),
+        fetched(tracking, version=added.version),
+    ):
+        pass
+
+
+def test_an_absent_version_is_refused_saying_what_to_run(tracking: TrackingConfig) -> None:
+    with (
+        pytest.raises(Refusal, match=r"holds no version 7 of .*; run `dvc repro register`"),
+        fetched(tracking, version="7"),
+    ):
+        pass
+
+
+def test_a_server_that_does_not_answer_is_refused_without_its_password(tracking: TrackingConfig) -> None:
+    closed = replace(tracking, uri="http://user:secret@127.0.0.1:9")
+
+    with pytest.raises(Refusal, match=r"tracking server http://127.0.0.1:9 does not answer") as refusal:
+        find(closed, alias="champion")
+
+    assert "secret" not in str(refusal.value)
+
+
+def test_a_database_in_no_folder_is_refused(tracking: TrackingConfig, tmp_path: Path) -> None:
+    absent = replace(tracking, uri=f"sqlite:///{tmp_path}/absent/mlflow.db")
+
+    with pytest.raises(Refusal, match="its folder does not exist"):
+        find(absent, alias="champion")

@@ -1,0 +1,68 @@
+from pathlib import Path
+
+import pytest
+from mlflow.tracking import MlflowClient
+
+from pipeline.tracking.config import TrackingConfig
+from pipeline.tracking.runs import flatten, start_run
+from pipeline.tracking.server import connect
+
+pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
+
+
+@pytest.fixture
+def client(tracking: TrackingConfig) -> MlflowClient:
+    return connect(tracking)
+
+
+def test_a_run_keeps_parameters_metrics_by_step_and_tags(tracking: TrackingConfig, client: MlflowClient) -> None:
+    run = start_run(tracking, "train", tags={"git.sha": "abc"})
+    run.log_params({"train": {"steps": 8, "decay": "none"}})
+    run.log_metrics({"loss": 2.0}, step=1)
+    run.log_metrics({"loss": 1.0}, step=2)
+    run.finish()
+
+    kept = client.get_run(run.run_id)
+
+    assert kept.data.params == {"train.steps": "8", "train.decay": "none"}
+    assert [(entry.step, entry.value) for entry in client.get_metric_history(run.run_id, "loss")] == [
+        (1, 2.0),
+        (2, 1.0),
+    ]
+    assert kept.data.tags["git.sha"] == "abc"
+    assert kept.info.status == "FINISHED"
+
+
+def test_a_failed_run_says_so(tracking: TrackingConfig, client: MlflowClient) -> None:
+    run = start_run(tracking, "train", tags={})
+
+    run.finish(failed=True)
+
+    assert client.get_run(run.run_id).info.status == "FAILED"
+
+
+def test_a_child_names_its_parent(tracking: TrackingConfig, client: MlflowClient) -> None:
+    parent = start_run(tracking, "tune", tags={})
+
+    child = parent.child("trial 0")
+
+    tags = client.get_run(child.run_id).data.tags
+    assert tags["mlflow.parentRunId"] == parent.run_id
+    assert tags["mlflow.runName"] == "trial 0"
+
+
+def test_files_and_folders_are_kept(tracking: TrackingConfig, client: MlflowClient, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    for name in ("one.csv", "folder/two.csv"):
+        (tmp_path / name).write_text("1\n")
+    run = start_run(tracking, "train", tags={})
+
+    run.log_file(tmp_path / "one.csv", folder="")
+    run.log_file(tmp_path / "folder", folder="kept")
+
+    assert [entry.path for entry in client.list_artifacts(run.run_id)] == ["kept", "one.csv"]
+    assert [entry.path for entry in client.list_artifacts(run.run_id, "kept")] == ["kept/two.csv"]
+
+
+def test_nested_values_get_dotted_names() -> None:
+    assert flatten({"a": {"b": 1, "c": {"d": 2}}, "e": 3}) == {"a.b": 1, "a.c.d": 2, "e": 3}

@@ -52,7 +52,9 @@ def covers(path: str, other: str) -> bool:
 def test_a_stage_declares_the_code_it_imports_and_no_more(name: str) -> None:
     files = {file_of(module) for module in closure(GRAPH, f"stages.{name}")}
 
-    assert code_faults(STAGES[name], files) == []
+    faults = code_faults(STAGES[name], files)
+
+    assert not faults, "\n".join(faults)
 
 
 def test_a_missing_dep_and_an_unused_one_are_found_out() -> None:
@@ -114,11 +116,11 @@ def section_faults(declared: Iterable[str], loaded: Iterable[str]) -> list[str]:
 def test_a_stage_declares_the_sections_it_loads_and_no_more(name: str) -> None:
     files = {file_of(module) for module in closure(GRAPH, f"stages.{name}")}
     modules = [ast.parse((ROOT / file).read_text(encoding="utf-8")) for file in files]
+    loaded = {section for module in modules for section in loaded_sections(module)}
 
-    assert (
-        section_faults(STAGES[name]["params"], {section for module in modules for section in loaded_sections(module)})
-        == []
-    )
+    faults = section_faults(STAGES[name]["params"], loaded)
+
+    assert not faults, "\n".join(faults)
 
 
 def test_a_part_of_a_section_is_covered_by_the_section_and_not_the_other_way_round() -> None:

@@ -20,6 +20,7 @@ from pipeline.artifacts import write_text
 
 ROOT = Path(__file__).parents[1]
 STAGES: dict[str, dict[str, Any]] = params.read(ROOT / "dvc.yaml")["stages"]
+PACKAGES = ("dsn", "pipeline", "stages")
 CACHES = {".ray"}
 """What a stage may leave in its working folder beside its outs."""
 SECONDS = 120.0
@@ -87,24 +88,24 @@ def settle(name: str, folder: Path, world: World) -> None:
     """Make `folder` hold the stage's deps and sections; packages keep their docstrings, which no stage declares."""
     for dep in world.paths(STAGES[name]["deps"]):
         source = source_of(dep, world.outs)
-        assert source.exists(), f"{dep} is not there: an earlier stage failed, or was not run"
         (folder / dep).parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
             shutil.copytree(source, folder / dep, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copyfile(source, folder / dep)
-    for package in ("dsn", "pipeline", "stages"):
+    for package in PACKAGES:
         if (folder / package).is_dir():
             shutil.copyfile(ROOT / package / "__init__.py", folder / package / "__init__.py")
     write_text(folder / "params.yaml", json.dumps(only(world.params, STAGES[name]["params"]), indent=1))
 
 
 def source_of(dep: str, outs: Mapping[str, Path]) -> Path:
-    """Where a dep lies: in or below what an earlier stage wrote, else in the repository."""
-    for out, path in outs.items():
-        if Path(dep).is_relative_to(out):
-            return path / Path(dep).relative_to(out)
-    return ROOT / dep
+    """Where a dep lies: code in the repository, data in or below what an earlier stage wrote in its own folder."""
+    if Path(dep).parts[0] in PACKAGES:
+        return ROOT / dep
+    found = [path / Path(dep).relative_to(out) for out, path in outs.items() if Path(dep).is_relative_to(out)]
+    assert found, f"{dep} is not there: an earlier stage failed, or was not run"
+    return found[0]
 
 
 def only(values: Mapping[str, Any], sections: Iterable[str]) -> dict[str, Any]:
@@ -148,8 +149,10 @@ def test_params_are_reduced_to_the_sections_named() -> None:
     }
 
 
-def test_a_dep_below_an_out_comes_from_where_the_out_lies() -> None:
+def test_data_comes_from_where_an_earlier_stage_wrote_it_and_code_from_the_repository() -> None:
     outs = {"data/index": Path("/x/data/index")}
 
     assert source_of("data/index/videos.parquet", outs) == Path("/x/data/index/videos.parquet")
-    assert source_of("data/indexes", outs) == ROOT / "data/indexes"
+    assert source_of("pipeline/shards", outs) == ROOT / "pipeline/shards"
+    with pytest.raises(AssertionError, match="data/indexes is not there"):
+        source_of("data/indexes", outs)

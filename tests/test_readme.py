@@ -33,6 +33,8 @@ PHRASES = {
     "docs": "What the code does not say itself",
     "docs/decisions": "Hard choices: context, decision, consequences",
     "docs/pictures": "The pictures of these pages",
+    "pipeline/report/page.css": "How the page looks",
+    "pipeline/report/page.html.j2": "The page",
     "presets": "Overlays of params.yaml, written into it by `python -m pipeline config use NAME`",
     "tests": "Mirrors the packages; each name is a claim",
     "tests/world": "What the tests make their small world of",
@@ -136,8 +138,8 @@ def _first_claim(text: str) -> str:
 
 
 def _first_comment(text: str) -> str:
-    """Of YAML, a Makefile or a script (`# ...`), or of a page (`{# ... #}`, `<!-- ... -->`)."""
-    comment = re.search(r"^(?:#|\{#|<!--) (.+?)(?: #\}| -->)?$", text, flags=re.MULTILINE)
+    """Of YAML, a Makefile or a script (`# ...`), of a page (`{# ... #}`, `<!-- ... -->`), or of a style (`/* ... */`)."""
+    comment = re.search(r"^(?:#|\{#|<!--|/\*) (.+?)(?: #\}| -->| \*/)?$", text, flags=re.MULTILINE)
     return comment[1] if comment else ""
 
 

@@ -45,7 +45,7 @@ def score(
     """
     from pipeline.evaluation.score import score as score_table  # noqa: PLC0415
 
-    print(score_table(gt, pred, json))
+    print(score_table(gt, pred, out=json))
 
 
 @config.command()

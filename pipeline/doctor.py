@@ -14,7 +14,8 @@ from typing import Literal
 
 from pipeline import params
 from pipeline.cluster import ClusterConfig
-from pipeline.posetrack.index import DataConfig, check_root
+from pipeline.posetrack.checks import check_root
+from pipeline.posetrack.index import DataConfig
 from pipeline.refusal import Refusal
 from pipeline.sections import check_params
 from pipeline.tracking.config import TrackingConfig

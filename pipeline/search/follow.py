@@ -17,23 +17,23 @@ class TrialFollower(Callback):  # type: ignore[misc]  # Ray is untyped
         self._tracker, self._metric = tracker, metric
         self._runs: dict[str, Tracker] = {}
 
-    def on_trial_start(self, *, trial: Any, **_: Any) -> None:
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
         """Open the trial's run."""
         self._runs[trial.trial_id] = self._tracker.child(trial.trial_id)
         self._runs[trial.trial_id].log_params(trial.config)
         log.info("trial %s: %s", trial.trial_id, _shown(trial.config))
 
-    def on_trial_result(self, *, trial: Any, result: dict[str, Any], **_: Any) -> None:
+    def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **_: Any) -> None:
         """Keep a score."""
         scores = {name: value for name, value in result.items() if name.startswith("select/")}
         self._runs[trial.trial_id].log_metrics(scores, step=int(result["step"]))
         log.info("trial %s  step %d  %s %.1f", trial.trial_id, result["step"], self._metric, result[self._metric])
 
-    def on_trial_complete(self, *, trial: Any, **_: Any) -> None:
+    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
         """Close the run of a trial that ended or was stopped."""
         self._runs[trial.trial_id].finish()
 
-    def on_trial_error(self, *, trial: Any, **_: Any) -> None:
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
         """Close the run of a trial that died."""
         log.warning("trial %s failed; see %s", trial.trial_id, trial.error_file)
         self._runs[trial.trial_id].finish(failed=True)

@@ -35,8 +35,9 @@ def search(config: TuneConfig, job: dict[str, Any], *, name: str, storage: str, 
     """
     folder = Path(storage, name)
     resources = {"cpu": config.cpus_per_trial, "gpu": config.gpus_per_trial}
-    at_once = room(ray.cluster_resources(), resources)
-    log.info("%d trials, %d at once on %.0f CPUs", config.trials, at_once, ray.cluster_resources()["CPU"])
+    cluster: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    at_once = room(cluster, resources)
+    log.info("%d trials, %d at once on %.0f CPUs", config.trials, at_once, cluster["CPU"])
     trainable = ray.tune.with_resources(partial(run_trial, job=job), resources)
     if ray.tune.Tuner.can_restore(folder):
         log.info("resuming the search %s", name)

@@ -33,7 +33,8 @@ def connect(config: TrackingConfig) -> MlflowClient:
     """
     uri = config.resolved_uri
     check(uri)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    for noisy in ("alembic", "mlflow"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
     with _creating(uri):
         client = MlflowClient(tracking_uri=uri)
         try:

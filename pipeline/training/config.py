@@ -42,7 +42,9 @@ class TrainConfig:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: got {getattr(self, name)}, wanted at least 1")
         if self.evaluate_every % self.log_every:
-            raise ValueError(f"evaluate_every: got {self.evaluate_every}, wanted a multiple of log_every = {self.log_every}")
+            raise ValueError(
+                f"evaluate_every: got {self.evaluate_every}, wanted a multiple of log_every = {self.log_every}"
+            )
         if not 0 < self.learning_rate < 1:
             raise ValueError(f"learning_rate: got {self.learning_rate}, wanted more than 0 and less than 1")
         if not 0 <= self.ema_decay < 1:

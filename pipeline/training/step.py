@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import torch
 from jaxtyping import Float
-from timm.utils import ModelEmaV3
+from timm.utils.model_ema import ModelEmaV3
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import AdamW
@@ -17,6 +17,7 @@ from dsn.network import Readouts
 from dsn.pixels import normalize, split_clip
 from pipeline.shards.batch import ClipBatch
 from pipeline.training.config import TrainConfig
+
 
 def bare(network: nn.Module) -> nn.Module:
     """The network itself, without the wrapper that synchronises its gradients."""

@@ -86,7 +86,9 @@ class Rect:
     """A person of PoseTrack17; the corners are the head's."""
 
     track_id: tuple[TrackId] | None = None
-    annopoints: list[Annotated[Annopoints | list[None], Field(union_mode="left_to_right")]] = field(default_factory=list)
+    annopoints: list[Annotated[Annopoints | list[None], Field(union_mode="left_to_right")]] = field(
+        default_factory=list
+    )
     x1: tuple[float] | None = None
     y1: tuple[float] | None = None
     x2: tuple[float] | None = None

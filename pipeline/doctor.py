@@ -40,7 +40,7 @@ class Finding:
 
 def examine() -> Iterator[Finding]:
     """Everything, in the order in which one would mend it."""
-    yield _guarded("params.yaml", _params)
+    yield _guarded("params", _params)
     for what, look in LOOKS.items():
         yield _guarded(what, look)
 

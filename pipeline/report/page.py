@@ -1,0 +1,137 @@
+"""The page: one HTML file that needs nothing else."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from pipeline.artifacts import write_text
+from pipeline.report import tables
+from pipeline.report.cases import clip_cases, example_cases
+from pipeline.report.charts import TERM, joint_charts, joint_groups, loss_charts, select_chart, stress_charts
+from pipeline.report.config import ReportConfig
+from pipeline.report.inputs import Inputs
+from pipeline.report.palette import INK, LINE, MUTED, Method, methods
+from pipeline.report.poses import path
+
+STATES = ("holds", "does not hold", "undecided")
+BOXES = {"neighbour": "interpolated from the neighbouring labelled frames"}
+"""What the stages' words for a source of boxes mean."""
+
+
+def write_page(out: Path, inputs: Inputs, config: ReportConfig) -> None:
+    """Write the page to the file `out`; the same inputs give the same bytes."""
+    write_text(out, render(inputs, config))
+
+
+def render(inputs: Inputs, config: ReportConfig) -> str:
+    """The page as HTML."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": tables.number, "path": path}
+    known = methods(_names(inputs))
+    return environment.get_template("page.html.j2").render(
+        **_verdict(inputs),
+        **_pictures(inputs, config, known),
+        **_numbers(inputs, config, known),
+        tones=[INK, MUTED, LINE, *(method.tone for method in known.values())],
+        methods=known,
+        lineage=lineage(inputs),
+        stress_boxes=_boxes(inputs.stress),
+        inputs=inputs,
+        config=config,
+    )
+
+
+def lineage(inputs: Inputs) -> list[tuple[str, str]]:
+    """Where the model and its numbers come from, as names with values."""
+    registered, run, tags = inputs.registered, inputs.run, inputs.registered["tags"]
+    commit = tags.get("git.sha", "") + (" with uncommitted changes" if tags.get("git.dirty") == "true" else "")
+    return list(
+        tables.pairs(
+            [
+                ("model", f"{registered['name']}, version {registered['version']}"),
+                ("weights, sha256", tags.get("sha256")),
+                ("MLflow run", registered["run_id"]),
+                ("training run", run["name"]),
+                ("samples seen in training", f"{run['samples']:,}"),
+                ("kept checkpoint", f"step {run['best']['step']:g}"),
+                ("git commit", commit),
+                ("DVC experiment", tags.get("dvc.experiment")),
+                ("data, train", tags.get("data.train")),
+                ("data, select", tags.get("data.select")),
+                ("data, val", inputs.metrics["data_hash"]),
+                ("boxes of the evaluation", inputs.metrics["boxes"]),
+                ("boxes of the stress test", _boxes(inputs.stress)),
+                ("skeleton", inputs.skeleton.name),
+            ]
+        )
+    )
+
+
+def claims(stress: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Kind, state and reason of each verdict, those that hold first."""
+    found = [(kind.replace("_", " "), entry["holds"], entry["text"]) for kind, entry in stress["verdict"].items()]
+    return sorted(found, key=lambda claim: STATES.index(claim[1]))
+
+
+def _boxes(stress: Mapping[str, Any]) -> str:
+    source = str(stress["boxes"])
+    return BOXES.get(source, source)
+
+
+def _verdict(inputs: Inputs) -> dict[str, Any]:
+    found = claims(inputs.stress)
+    return {
+        "claims": found,
+        "kinds_by_state": {
+            state: [kind for kind, own, _ in found if own == state]
+            for state in STATES
+            if any(own == state for _, own, _ in found)
+        },
+        "final_ap": inputs.metrics["readouts"]["final"]["ap"]["Total"],
+        "control_ap": inputs.metrics["controls"]["mean_pose"]["ap"]["Total"],
+        "margin": inputs.metrics["margin_over_mean_pose"],
+        "retention": inputs.stress["retention"],
+    }
+
+
+def _pictures(inputs: Inputs, config: ReportConfig, known: Mapping[str, Method]) -> dict[str, Any]:
+    return {
+        "clips": clip_cases(inputs, config, methods=known),
+        "examples": example_cases(inputs, config, methods=known),
+        "stress_charts": stress_charts(inputs.curves, known),
+        "joint_charts": joint_charts(inputs, known),
+        "loss_charts": loss_charts(inputs.histories, known),
+        "select_chart": select_chart(inputs.histories, known),
+    }
+
+
+def _numbers(inputs: Inputs, config: ReportConfig, known: Mapping[str, Method]) -> dict[str, Any]:
+    kinds = inputs.curves["kind"].unique()
+    return {
+        "scores": tables.scores(inputs.metrics, groups=joint_groups(inputs.skeleton), methods=known),
+        "sequences": tables.sequences(inputs.metrics),
+        "severities": [tables.severities(inputs.curves, kind, known) for kind in kinds],
+        "trials": tables.trials(inputs.trials, count=config.trials),
+        "chosen": tables.chosen(inputs.best),
+        "splits": tables.splits(inputs.checks),
+    }
+
+
+def _names(inputs: Inputs) -> set[str]:
+    """Everything on the page that has a colour."""
+    columns = {str(column) for history in inputs.histories.values() for column in history}
+    return {
+        *inputs.metrics["readouts"],
+        *inputs.metrics["controls"],
+        *inputs.curves["method"],
+        *(name for example in inputs.examples for name in example["poses"]),
+        *(column.removeprefix(TERM) for column in columns if column.startswith(TERM)),
+    }

@@ -1,0 +1,130 @@
+"""The numbers of the page, as rows of text."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from pipeline.report.palette import Method, in_order
+
+MISSING = "\N{EN DASH}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One row of a table."""
+
+    label: str
+    cells: tuple[str, ...]
+    method: Method | None = None
+    """Whose colour stands before the label."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A table; the first column holds the rows' labels."""
+
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+
+def number(value: Any, digits: int = 1) -> str:
+    """A number with a fixed count of digits; a dash where there is none."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return MISSING
+    return f"{value:.{digits}f}"
+
+
+def cell(value: Any) -> str:
+    """A value of any kind: numbers by four digits that count."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return MISSING
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def scores(metrics: Mapping[str, Any], *, groups: Sequence[str], methods: Mapping[str, Method]) -> Table:
+    """AP by group of joints, OKS-AP and MOTA of each readout and control."""
+    entries = {**metrics["readouts"], **metrics["controls"]}
+    return Table(
+        caption="Official PoseTrack AP by group of joints, OKS-AP by xtcocotools, and MOTA, in percent",
+        columns=("", *groups, "OKS-AP", "OKS-AP50", "MOTA"),
+        rows=tuple(
+            Row(
+                label=methods[name].label,
+                method=methods[name],
+                cells=(
+                    *(number(entry["ap"].get(group)) for group in groups),
+                    *(number(entry.get(key)) for key in ("oks_ap", "oks_ap50", "mota")),
+                ),
+            )
+            for name in in_order(entries, methods)
+            for entry in (entries[name],)
+        ),
+    )
+
+
+def sequences(metrics: Mapping[str, Any]) -> Table:
+    """AP by video, worst first."""
+    found = sorted(metrics["sequences"].items(), key=lambda entry: (entry[1] is None, entry[1], entry[0]))
+    rows = tuple(Row(label=video, cells=(number(ap),)) for video, ap in found)
+    return Table(caption="AP of the final readout by video, worst first", columns=("video", "AP"), rows=rows)
+
+
+def severities(curves: pd.DataFrame, kind: str, methods: Mapping[str, Method]) -> Table:
+    """AP of each method by severity of one kind, and what it retains at the highest."""
+    of_kind = curves[curves["kind"] == kind]
+    columns = sorted(of_kind["severity"].unique())
+    rows = []
+    for name in in_order(of_kind["method"].unique(), methods):
+        own = of_kind[of_kind["method"] == name].set_index("severity")
+        cells = [number(own["ap"].get(severity)) for severity in columns]
+        kept = own["retention"].get(columns[-1])
+        cells.append(number(None if kept is None else 100 * float(kept)))
+        rows.append(Row(label=methods[name].label, method=methods[name], cells=tuple(cells)))
+    headers = ("", *(f"severity {severity:g}" for severity in columns), "retained, %")
+    return Table(caption=f"{kind.replace('_', ' ')}: AP by severity", columns=headers, rows=tuple(rows))
+
+
+def trials(table: pd.DataFrame, *, count: int) -> Table:
+    """The best trials of the search."""
+    columns = [str(name) for name in table.columns]
+    shown = table.head(count)
+    rows = tuple(
+        Row(label=cell(values[0]), cells=tuple(cell(value) for value in values[1:]))
+        for values in shown.itertuples(index=False, name=None)
+    )
+    caption = f"{len(shown)} of {len(table)} trials, best first"
+    return Table(caption=caption, columns=tuple(_header(name) for name in columns), rows=rows)
+
+
+def chosen(best: Mapping[str, Any]) -> str:
+    """What the search chose, as text."""
+    values = [(f"{section}.{key}", value) for section, own in best["chosen"].items() for key, value in own.items()]
+    return ", ".join(f"{name} = {cell(value)}" for name, value in values)
+
+
+def splits(checks: Mapping[str, Any]) -> Table:
+    """How much data there is in each split."""
+    columns = ("videos", "labeled_frames", "labeled_people", "labeled_joints")
+    rows = tuple(
+        Row(label=split, cells=tuple(f"{checks['splits'][split].get(name, 0):,}" for name in columns))
+        for split in ("train", "select", "val")
+        if split in checks["splits"]
+    )
+    return Table(
+        caption="Data by split",
+        columns=("split", "videos", "labelled frames", "labelled people", "labelled joints"),
+        rows=rows,
+    )
+
+
+def pairs(entries: Iterable[tuple[str, Any]]) -> Sequence[tuple[str, str]]:
+    """Names with their values; those without one are left out."""
+    return [(name, str(value)) for name, value in entries if value not in (None, "")]
+
+
+def _header(name: str) -> str:
+    return {"select/pckh_final": "select PCKh"}.get(name, name)

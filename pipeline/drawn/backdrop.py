@@ -18,7 +18,7 @@ Image = NDArray[np.uint8]
 def paint_backdrop(view: StillView, rng: np.random.Generator) -> Image:
     """A random place: sky or walls behind, and ground in perspective in front."""
     place = PLACES[int(rng.integers(len(PLACES)))]
-    return speckle(place(view, rng), rng, strength=float(rng.uniform(3, 8)))
+    return speckle(place(view, rng), rng, strength=float(rng.uniform(2, 6)))
 
 
 def _canvas(view: StillView) -> Image:

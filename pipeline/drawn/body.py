@@ -165,7 +165,7 @@ def _arm(
     lower = _mix(upper, bend, angles[f"{side}_elbow"])
     raised = np.clip(out - 1.2, 0, 1)[:, None]
     shoulder = neck + sign * proportions.shoulder * (1 - 0.12 * raised) * chest[:, 0]
-    shoulder = shoulder + height * (0.025 * raised - 0.012) * chest[:, 1]
+    shoulder = shoulder + height * (0.03 * raised - 0.018) * chest[:, 1]
     elbow = shoulder + 0.172 * height * upper
     wrist = elbow + 0.15 * height * lower
     return {

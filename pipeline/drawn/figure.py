@@ -9,7 +9,7 @@ from pipeline.drawn.head import Skull, head_parts
 from pipeline.drawn.outline import Array, Part, Pen, Shape, Tube, band, shaded, stretch, tube
 from pipeline.drawn.trunk import Trunk, trunk_parts
 
-ARM = (0.054, 0.052, 0.047, 0.041)
+ARM = (0.05, 0.052, 0.047, 0.041)
 FOREARM = (0.041, 0.044, 0.036, 0.027)
 HAND = (0.026, 0.036, 0.034, 0.022)
 THIGH = (0.088, 0.086, 0.072, 0.058)

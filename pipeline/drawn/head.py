@@ -11,6 +11,10 @@ from pipeline.drawn.outline import Array, Part, Pen, Shape, ellipsoid, fixed, pa
 
 RADII = np.array([0.37, 0.52, 0.43])
 """Half axes of the skull (right, up, forward) in head lengths."""
+BEHIND = 0.32
+"""Cosine to the line of sight beyond which a head that faces away hides its own nose."""
+HAIR = {"short": (1.05, 34.0), "full": (1.2, 38.0), "long": (1.09, 26.0), "bun": (1.06, 32.0), "cap": (1.04, 24.0)}
+"""Of each haircut: its size against the skull, and the latitude at the back of the head of its middle, in degrees."""
 WHITE: Colour = (238, 240, 242)
 DARK: Colour = (30, 28, 30)
 
@@ -51,7 +55,7 @@ def _ball(
 
 def _head(pen: Pen, skull: Skull, appearance: Appearance) -> list[Shape]:
     """Ears, skull, face and hat in the order of painting."""
-    covered = appearance.haircut in ("long", "full", "hood")
+    covered = appearance.haircut in ("long", "hood")
     shapes = [] if covered else _ears(pen, skull, appearance.skin)
     if appearance.haircut == "cap":
         shapes += _brim(pen, skull, appearance.accent, ahead=False)
@@ -64,22 +68,26 @@ def _head(pen: Pen, skull: Skull, appearance: Appearance) -> list[Shape]:
 
 
 def _cover(pen: Pen, skull: Skull, appearance: Appearance) -> list[Shape]:
-    """The skull with what grows or is worn on it, and the bare face on its front."""
+    """The skull with what grows or is worn on it."""
+    if appearance.haircut == "hood":
+        return _hood(pen, skull, appearance)
+    shapes = ellipsoid(pen, skull.middle, skull.ball(), colour=appearance.skin)
     if appearance.haircut == "bald":
-        return ellipsoid(pen, skull.middle, skull.ball(), colour=appearance.skin)
-    colour = appearance.top if appearance.haircut == "hood" else appearance.hair
-    scale = {"full": 1.16, "hood": 1.2, "long": 1.1}.get(appearance.haircut, 1.05)
-    shapes = ellipsoid(pen, skull.at(0.0, 0.02, -0.03), skull.ball(scale), colour=colour)
-    low, size = {"full": (-20, (52, 52)), "hood": (-14, (46, 50)), "long": (-18, (48, 58))}.get(
-        appearance.haircut, (-26, (66, 62))
-    )
-    for grow, tone in ((1.0, 0.84), (0.9, 1.0)):
-        drawn = (size[0] * grow, size[1] * grow)
-        shapes.append(
-            patch(
-                pen, skull.middle, skull.ball(), at=(0.0, float(low)), size=drawn, colour=shade(appearance.skin, tone)
-            )
-        )
+        return shapes
+    scale, latitude = HAIR[appearance.haircut]
+    for size, lift, tone in ((79.0, 0.0, 0.82), (66.0, 4.0, 1.0), (40.0, 10.0, 1.15)):
+        spot = (180.0, latitude + lift)
+        hair = shade(appearance.hair, tone)
+        shapes.append(patch(pen, skull.middle, skull.ball(scale), at=spot, size=(size, size), colour=hair))
+    return shapes
+
+
+def _hood(pen: Pen, skull: Skull, appearance: Appearance) -> list[Shape]:
+    """A hood of the shirt's cloth around the face."""
+    shapes = ellipsoid(pen, skull.at(0.0, 0.02, -0.03), skull.ball(1.18), colour=appearance.top)
+    for size, tone in ((52.0, 0.84), (46.0, 1.0)):
+        skin = shade(appearance.skin, tone)
+        shapes.append(patch(pen, skull.middle, skull.ball(), at=(0.0, -14.0), size=(size, size + 4), colour=skin))
     return shapes
 
 
@@ -102,7 +110,7 @@ def _face(pen: Pen, skull: Skull, appearance: Appearance) -> list[Shape]:
     spot(0.0, -36.0, (15.0, 4.0), (70, 60, 150))
     tip = tube(pen, skull.at(0.0, -0.02, 0.38), skull.at(0.0, -0.1, 0.47), radii=(0.012, 0.021))
     nose = shaded(pen, tip, shade(appearance.skin, 0.93))
-    ahead = _toward(skull) > -0.25
+    ahead = _toward(skull) > -BEHIND
     return shapes + [Shape(shape.points, shape.colour, ahead) for shape in nose]
 
 

@@ -9,12 +9,10 @@ from numpy.typing import NDArray
 from dsn.skeleton import POSETRACK
 from pipeline.drawn.body import Body
 from pipeline.drawn.camera import Camera
-from pipeline.drawn.head import RADII
+from pipeline.drawn.head import BEHIND, RADII
 
 FEWEST_JOINTS = 3
 """People with fewer visible joints are not annotated."""
-BEHIND = 0.45
-"""Cosine beyond which a head that faces away hides its own nose."""
 DISC = np.array([(0.0, 0.0), *((r * np.cos(a), r * np.sin(a)) for r in (0.5, 1.0) for a in np.arange(8) * np.pi / 4)])
 """Points of a disc of radius 1, where it is looked whether a joint is covered."""
 
@@ -73,7 +71,7 @@ def labelled(
     """
     keypoints = track_.keypoints[frame]
     height, width = ranks.shape
-    inside = ((keypoints >= 0) & (keypoints < np.array([width, height]))).all(axis=1)
+    inside = ((keypoints >= 0) & (keypoints <= np.array([width - 1, height - 1]))).all(axis=1)
     covered = _covered(np.nan_to_num(keypoints), ranks, rank=rank, radius=_head_size(track_, frame) * 0.15)
     seen = inside & (covered < track_.patience)
     seen[POSETRACK.joints.index("nose")] &= track_.nose_ahead[frame]
@@ -89,6 +87,6 @@ def _covered(
     keypoints: NDArray[np.float64], ranks: NDArray[np.uint8], *, rank: int, radius: float
 ) -> Float[NDArray[np.float64], " K"]:
     """The share of a disc around each joint that something nearer covers."""
-    points = np.floor(keypoints[:, None] + radius * DISC).astype(int)
+    points = np.rint(keypoints[:, None] + radius * DISC).astype(int)
     x, y = np.clip(points[..., 0], 0, ranks.shape[1] - 1), np.clip(points[..., 1], 0, ranks.shape[0] - 1)
     return np.asarray((ranks[y, x] > rank).mean(axis=1))

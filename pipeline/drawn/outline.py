@@ -12,7 +12,7 @@ from pipeline.drawn.camera import Camera
 Array = NDArray[np.float64]
 SHIFT = 4
 """Fractional bits of the polygons' coordinates, as OpenCV's drawing takes them."""
-ROUND = np.deg2rad([60.0, 0.0, -60.0])
+ROUND = np.deg2rad([68.0, 35.0, 0.0, -35.0, -68.0])
 CIRCLE = np.linspace(0, 2 * np.pi, 18, endpoint=False)
 TONES = ((1.0, 0.0, 0.74), (0.78, 0.2, 0.92), (0.48, 0.38, 1.07))
 """Shading of a round solid in bands: half width, shift towards the light, brightness."""
@@ -120,8 +120,8 @@ def band(tube_: Tube, colour: Colour, *, low: Array | float = -1.0, high: Array 
     first = tube_.centers + high * tube_.across
     second = tube_.centers + low * tube_.across
     sine, cosine = np.sin(ROUND)[:, None], np.cos(ROUND)[:, None]
-    end = tube_.centers[:, -1:] + (middle + half * sine) * tube_.across[:, -1:] + half * cosine * tube_.along[:, -1:]
-    start = tube_.centers[:, :1] + (middle - half * sine) * tube_.across[:, :1] - half * cosine * tube_.along[:, :1]
+    end = tube_.centers[:, -1:] + (middle + half * sine) * tube_.across[:, -1:] + cosine * tube_.along[:, -1:]
+    start = tube_.centers[:, :1] + (middle - half * sine) * tube_.across[:, :1] - cosine * tube_.along[:, :1]
     return Shape(fixed(np.concatenate([first, end, second[:, ::-1], start], axis=1)), colour)
 
 
@@ -162,8 +162,8 @@ def ellipsoid(
     center = outline.mean(axis=1, keepdims=True)
     reach = np.abs(outline - center).max(axis=(1, 2))[:, None, None]
     shapes = []
-    for half, shift, tone in TONES:
-        moved = center + half * (outline - center) + 0.6 * shift * (1 - half) * reach * np.array(pen.light)
+    for half, _, tone in TONES:
+        moved = center + half * (outline - center) + 0.7 * (1 - half) * reach * np.array(pen.light)
         shapes.append(Shape(fixed(moved), shade(colour, tone)))
     return shapes
 
@@ -194,12 +194,28 @@ def patch(
     width, height = np.tan(np.deg2rad(size))
     ring = toward + width * np.cos(CIRCLE)[:, None] * right + height * np.sin(CIRCLE)[:, None] * up
     ring = np.broadcast_to(_unit(ring), (len(middle), len(CIRCLE), 3))
-    view = _sight(middle, axes)[:, None]
-    facing = np.einsum("tni,tki->tn", ring, view)[..., None]
-    edge = _unit(ring - facing * view)
-    points = np.where(facing > 0, ring, edge)
+    view = _sight(middle, axes)
+    facing = np.einsum("tni,ti->tn", ring, view)
+    edge = _edge_within(ring, view, toward=toward, reach=float(np.deg2rad(sum(size) / 2)))
+    points = np.where(facing[..., None] > 0, ring, edge)
     drawn = pen.camera.project(middle[:, None] + np.einsum("tni,tij->tnj", points, axes))
-    return Shape(fixed(drawn), colour, np.asarray((facing[..., 0] > 0.05).any(axis=1)))
+    return Shape(fixed(drawn), colour, np.asarray((facing > 0.05).any(axis=1)))
+
+
+def _edge_within(ring: Array, view: Array, *, toward: Array, reach: float) -> Array:
+    """Points of a patch's rim moved to where the ball's visible edge runs through the patch; (T, N, 3).
+
+    Seen along `view`, the patch around `toward` of angular radius `reach` ends either at its own rim or at the edge of
+    the ball, of which it holds the stretch within an angle of the patch's own direction.
+    """
+    flat = toward - (view @ toward)[:, None] * view
+    length = np.linalg.norm(flat, axis=1)
+    first = _unit(flat)
+    second = np.cross(view, first)
+    most = np.arccos(np.clip(np.cos(reach) / np.maximum(length, 1e-6), -1, 1))[:, None]
+    angle = np.arctan2(np.einsum("tni,ti->tn", ring, second), np.einsum("tni,ti->tn", ring, first))
+    angle = np.clip(angle, -most, most)[..., None]
+    return np.asarray(np.cos(angle) * first[:, None] + np.sin(angle) * second[:, None])
 
 
 def _sight(middle: Array, axes: Array) -> Array:

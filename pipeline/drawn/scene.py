@@ -148,5 +148,5 @@ def _place(lens: Lens, *, has_crowd: bool, rng: np.random.Generator) -> tuple[Im
     crowd = np.zeros(wide, np.uint8)
     camera = still(height=lens.height, focal=lens.focal, center=(middle, horizon))
     if has_crowd:
-        crowd = paint_crowd(backdrop, camera, rng=rng)
+        crowd = paint_crowd(backdrop, height=lens.height, focal=lens.focal, center=(middle, horizon), rng=rng)
     return backdrop, crowd, camera.matrix(0)

@@ -45,7 +45,7 @@ def cloth_colour(rng: np.random.Generator) -> Colour:
 
 def wall_colour(rng: np.random.Generator) -> Colour:
     """A random pale or muted colour, as of walls and stones."""
-    return _colour(rng.random(), rng.uniform(0.03, 0.4), rng.uniform(0.35, 0.9))
+    return _colour(rng.random(), rng.uniform(0.02, 0.3), rng.uniform(0.35, 0.9))
 
 
 def leaf_colour(rng: np.random.Generator) -> Colour:

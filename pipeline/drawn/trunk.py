@@ -12,7 +12,7 @@ from pipeline.drawn.outline import Array, Part, Pen, Shape, band, fixed, oval_tu
 
 LEVELS = np.array([-0.16, 0.0, 0.18, 0.42, 0.7, 0.92, 1.03])
 """Rings from crotch to neck, in parts of the way from hips to neck."""
-WIDTHS = np.array([0.6, 0.92, 0.9, 0.78, 0.94, 0.86, 0.34])
+WIDTHS = np.array([0.6, 0.92, 0.9, 0.78, 0.96, 0.97, 0.42])
 """Half widths of the rings against the shoulders'."""
 DEPTHS = np.array([0.085, 0.115, 0.11, 0.1, 0.12, 0.1, 0.058])
 """Half depths of the rings, in metres for a person of 1.75 m."""
@@ -123,7 +123,7 @@ def _dots(pen: Pen, trunk: Trunk, appearance: Appearance) -> list[Shape]:
 
 
 def _front(pen: Pen, trunk: Trunk, appearance: Appearance) -> list[Shape]:
-    """A neckline of skin, and what the chest shows."""
+    """A neckline of skin, what the chest shows, and the straps of a backpack."""
     neckline = np.array([(1.02, -0.5), (0.9, 0.0), (1.02, 0.5)])
     points, shown = trunk.surface(neckline[:, 0], neckline[:, 1])
     accent = appearance.accent
@@ -140,6 +140,11 @@ def _front(pen: Pen, trunk: Trunk, appearance: Appearance) -> list[Shape]:
             _strip(pen, trunk, levels=(0.03, 0.97), turn=0.0, half=half, colour=colour)
             for half, colour in ((0.42, accent), (0.05, shade(accent, 0.6)))
         ]
+    if appearance.back == "backpack":
+        shapes += [
+            _strip(pen, trunk, levels=(0.55, 0.97), turn=turn, half=0.1, colour=shade(accent, 0.8))
+            for turn in (-0.65, 0.65)
+        ]
     return [*shapes, Shape(fixed(pen.camera.project(points)), appearance.skin, shown)]
 
 
@@ -153,7 +158,7 @@ def _back(pen: Pen, trunk: Trunk, appearance: Appearance) -> list[Shape]:
 
 
 def _backpack(pen: Pen, trunk: Trunk, colour: Colour) -> Part:
-    """A bag behind the chest, with a strap over each shoulder."""
+    """A bag behind the chest."""
     middle, axes = trunk.rings(np.array([0.3, 0.5, 0.7, 0.86]))
     behind = middle - 1.75 * axes[:, :, 1]
     bag = oval_tube(pen, behind, axes * np.array([[0.72], [0.85]]), ends=(0.4, 0.6))

@@ -9,14 +9,14 @@ from pipeline.drawn.dataset import draw_dataset
 
 
 def tiny_config() -> DrawConfig:
-    """Three training videos of 14 frames and two validation videos of 20, at 120 x 200 pixels."""
+    """Three training videos of 12 frames and two validation videos of 16, at 120 x 200 pixels."""
     return DrawConfig(
         seed=0,
         train_videos=3,
         val_videos=2,
-        train_frames=14,
-        val_frames=20,
-        labeled_frames=10,
+        train_frames=12,
+        val_frames=16,
+        labeled_frames=8,
         val_label_step=4,
         size=(120, 200),
         fps=25.0,

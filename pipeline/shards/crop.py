@@ -13,7 +13,8 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 Affine = Float[np.ndarray, "2 3"]
-Image = UInt8[np.ndarray, "H W 3"]
+Image = UInt8[np.ndarray, "_ _ 3"]
+"""Of any height and width: functions here take one size and give another."""
 
 PADDING = 1.25
 """The region around a bbox, in sides of the bbox: the field's convention."""

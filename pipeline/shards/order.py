@@ -6,7 +6,7 @@ from jaxtyping import Int64
 from pipeline.refusal import Refusal
 from pipeline.shards.manifest import Manifest
 
-Places = Int64[np.ndarray, "N 2"]
+Places = Int64[np.ndarray, "_ 2"]
 """Records as (shard, position within it)."""
 
 

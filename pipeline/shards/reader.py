@@ -129,9 +129,9 @@ def evaluation_batches(  # noqa: PLR0913
     return _iterate(source, workers=workers)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Batches(IterableDataset[ClipBatch]):
-    """Planned batches. Of W reading processes, process w reads batches w, w + W, ...; torch takes them in turn."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Batches:
+    """Planned batches of one split."""
 
     folder: Path
     manifest: Manifest
@@ -140,11 +140,9 @@ class _Batches(IterableDataset[ClipBatch]):
     """`training_clip` or `evaluation_clip`, but for its first two arguments."""
     keyframe_only: bool
 
-    def __iter__(self) -> Iterator[ClipBatch]:
-        """The batches of this process."""
+    def read(self, *, start: int, step: int) -> Iterator[ClipBatch]:
+        """Batches `start`, `start` + `step`, ... without those of which no clip is left."""
         cv2.setNumThreads(0)
-        worker = get_worker_info()
-        start, step = (worker.id, worker.num_workers) if worker else (0, 1)
         for places in self.batches[start::step]:
             clips = [self._clip(shard, place) for shard, place in places.tolist()]
             kept = [clip for clip in clips if clip is not None]
@@ -165,11 +163,21 @@ def _cut(places: Places, batch_size: int) -> list[Places]:
 
 def _iterate(source: _Batches, *, workers: int) -> Iterator[ClipBatch]:
     if workers == 0:
-        return iter(source)
-    loader: DataLoader[ClipBatch] = DataLoader(
-        source, batch_size=None, num_workers=workers, multiprocessing_context="forkserver"
-    )
-    return iter(loader)
+        return source.read(start=0, step=1)
+    parts = _Parts(source)
+    return iter(DataLoader(parts, batch_size=None, num_workers=workers, multiprocessing_context="forkserver"))
+
+
+class _Parts(IterableDataset[ClipBatch]):
+    """Of W reading processes, process w reads batches w, w + W, ...; torch takes them in turn, so their order stays."""
+
+    def __init__(self, source: _Batches) -> None:
+        self._source = source
+
+    def __iter__(self) -> Iterator[ClipBatch]:
+        worker = get_worker_info()
+        assert worker is not None
+        return self._source.read(start=worker.id, step=worker.num_workers)
 
 
 def read_record(path: Path, start: int, stop: int) -> dict[str, bytes]:

@@ -1,0 +1,184 @@
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.posetrack.index import Index
+from pipeline.refusal import Refusal
+from pipeline.shards.crop import transform
+from pipeline.shards.plan import (
+    Recipe,
+    Split,
+    assign,
+    clips,
+    frames_used,
+    interpolated_bbox,
+    refuse_overlap,
+    samples_of,
+)
+from pipeline.shards.sample import ClipSample
+
+CLIP = (-2, -1, 0, 1, 2)
+
+
+def video_samples(index: Index, recipe: Recipe, video: str = "000001_a") -> dict[tuple[int, int], ClipSample]:
+    frames, people = (table[table["video"] == video] for table in (index.frames, index.people))
+    samples = samples_of(frames, people, wanted=people[["frame", "person"]], recipe=recipe)
+    return {(sample.frame, sample.person): sample for sample in samples}
+
+
+@pytest.mark.parametrize(
+    ("frame", "expected"),
+    [(3, (1, 2, 3, 4, 5)), (0, (0, 0, 0, 1, 2)), (1, (0, 0, 1, 2, 3)), (6, (4, 5, 6, 6, 6))],
+)
+def test_clips_are_clipped_at_the_videos_borders(frame: int, expected: tuple[int, ...]) -> None:
+    assert frames_used(np.arange(7), frame=frame, clip=CLIP) == expected
+
+
+@pytest.mark.parametrize(
+    ("positions", "frame", "expected"),
+    [
+        ([0, 2, 3, 4, 5], 3, (0, 2, 3, 4, 5)),
+        ([0, 1, 2, 3, 6], 2, (0, 1, 2, 3, 3)),
+        ([0, 1, 2, 3, 5], 2, (0, 1, 2, 3, 5)),
+        ([4, 5, 6], 5, (4, 4, 5, 6, 6)),
+        ([8], 8, (8, 8, 8, 8, 8)),
+    ],
+)
+def test_the_nearest_existing_frame_stands_in_for_a_missing_one(
+    positions: list[int], frame: int, expected: tuple[int, ...]
+) -> None:
+    assert frames_used(np.array(positions), frame=frame, clip=CLIP) == expected
+
+
+def test_the_neighbour_bbox_is_linear_in_time_between_the_nearest_two() -> None:
+    frames = np.array([0, 2, 5, 6, 20])
+    bboxes = np.array([[0, 0, 1, 1], [10, 20, 30, 40], [40, 20, 60, 100], [9, 9, 9, 9], [0, 0, 1, 1]], dtype=float)
+
+    assert interpolated_bbox(frames, bboxes, frame=3, reach=4) == pytest.approx((20, 20, 40, 60))
+    assert interpolated_bbox(frames, bboxes, frame=2, reach=5) == pytest.approx((16, 8, 24.6, 40.6))
+
+
+def test_the_keyframes_own_bbox_is_never_used() -> None:
+    frames, bboxes = np.array([0, 1, 2]), np.array([[0, 0, 2, 2], [900, 900, 999, 999], [4, 4, 8, 8]], dtype=float)
+
+    assert interpolated_bbox(frames, bboxes, frame=1, reach=1) == (2, 2, 5, 5)
+
+
+@pytest.mark.parametrize(("frame", "reach"), [(0, 4), (8, 4), (4, 3), (3, 4)])
+def test_without_a_bbox_within_reach_on_both_sides_there_is_none(frame: int, reach: int) -> None:
+    frames, bboxes = np.array([0, 8]), np.zeros((2, 4))
+
+    assert interpolated_bbox(frames, bboxes, frame=frame, reach=reach) is None
+
+
+def test_a_sample_tells_everything_about_its_person(index: Index, make_recipe: Callable[..., Recipe]) -> None:
+    sample = video_samples(index, make_recipe())[3, 1]
+
+    assert sample.key == "000001_a-000003-001"
+    assert (sample.frame_id, sample.track_id) == (10_000_010_003, 8)
+    assert (sample.bbox, sample.neighbour_bbox) == ((46, 20, 62, 36), (46, 20, 62, 36))
+    assert sample.head_size == pytest.approx(0.6 * 5)
+    assert sample.keypoints[0::3][:2] == ((46, 20, 1), (0, 0, 0))
+    assert sample.frames_used == (1, 2, 3, 4, 5)
+
+
+def test_at_the_ends_of_a_track_there_is_no_neighbour_bbox(index: Index, make_recipe: Callable[..., Recipe]) -> None:
+    samples = video_samples(index, make_recipe())
+
+    assert [samples[frame, 0].neighbour_bbox is None for frame in range(7)] == [True] + [False] * 5 + [True]
+
+
+def test_the_stored_crop_is_centred_on_the_bbox_at_the_inputs_spacing(
+    index: Index, make_recipe: Callable[..., Recipe]
+) -> None:
+    recipe = make_recipe()
+    affine = video_samples(index, recipe)[3, 1].affine
+
+    assert recipe.stored_size == (48, 36)
+    assert transform(np.array([[17.5, 23.5]]), affine) == pytest.approx(np.array([[54, 28]]))
+    assert affine[0, 0] == pytest.approx(1.25 * 16 / 23)
+
+
+def test_a_head_bbox_that_is_missing_gives_no_head_size(index: Index, make_recipe: Callable[..., Recipe]) -> None:
+    absent = pd.Series([np.full(4, np.nan, dtype=np.float32)] * len(index.people))
+    headless = replace(index, people=index.people.assign(head_bbox=absent))
+
+    assert video_samples(headless, make_recipe())[3, 1].head_size is None
+
+
+def test_only_people_with_a_joint_that_counts_become_samples(index: Index) -> None:
+    ears_alone = np.zeros((17, 3), dtype=np.float32)
+    ears_alone[[3, 4]] = 1
+    nothing = np.zeros(51, dtype=np.float32)
+    keypoints = [ears_alone.ravel(), nothing, *index.people["keypoints"].tolist()[2:]]
+    people = index.people.assign(keypoints=pd.Series(keypoints))
+
+    rows = clips(replace(index, people=people), "train")
+
+    assert len(rows) == 26
+    assert rows.iloc[0].tolist() == ["000001_a", 1, 0]
+
+
+def test_a_split_without_people_is_refused(index: Index) -> None:
+    emptied = replace(index, people=index.people[index.people["video"] != "000003_a"])
+
+    with pytest.raises(Refusal, match="split select has no people"):
+        clips(emptied, "select")
+
+
+def rows_of(count: int) -> pd.DataFrame:
+    return pd.DataFrame({"video": "v", "frame": np.arange(count), "person": 0})
+
+
+@pytest.mark.parametrize(
+    ("samples", "limit", "least", "expected"),
+    [(100, 10, 4, [10] * 10), (10, 100, 4, [3, 3, 2, 2]), (3, 100, 8, [1, 1, 1]), (101, 50, 1, [34, 34, 33])],
+)
+def test_shards_are_even_and_no_fewer_than_asked(
+    samples: int, limit: int, least: int, expected: list[int], make_recipe: Callable[..., Recipe]
+) -> None:
+    config = make_recipe(samples_per_shard=limit, min_shards=least).shard
+
+    plan = assign(rows_of(samples), "train", config)
+
+    assert plan.groupby("shard").size().tolist() == expected
+    assert all(part["place"].tolist() == list(range(len(part))) for _, part in plan.groupby("shard"))
+
+
+def test_train_is_shuffled_by_the_seed_and_val_keeps_its_order(make_recipe: Callable[..., Recipe]) -> None:
+    def order(split: Split, seed: int) -> list[int]:
+        return assign(rows_of(50), split, make_recipe(seed=seed).shard)["frame"].tolist()
+
+    assert order("val", 0) == order("val", 1) == list(range(50))
+    assert order("train", 0) == order("train", 0)
+    assert len({tuple(order("train", 0)), tuple(order("train", 1)), tuple(order("select", 0)), tuple(range(50))}) == 4
+    assert sorted(order("train", 0)) == list(range(50))
+
+
+def test_clips_of_train_and_select_that_share_frames_are_refused(index: Index) -> None:
+    index.frames.loc[index.frames["video"] == "000001_a", "split"] = ["train"] * 2 + ["gap"] * 3 + ["select"] * 2
+
+    refuse_overlap(index, (-2, 1))
+    with pytest.raises(Refusal, match=r"spans 5 frames, but only 3 .* in 000001_a; set `prepare.window` to at least 5"):
+        refuse_overlap(index, (-2, -1, 1, 2))
+
+
+@pytest.mark.parametrize("offsets", [(), (-1, 0, 1), (2, 1), (1, 1)])
+def test_offsets_out_of_order_are_refused(offsets: tuple[int, ...], make_recipe: Callable[..., Recipe]) -> None:
+    with pytest.raises(ValueError, match="offsets: got"):
+        replace(make_recipe(), offsets=offsets)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"), [({"margin": 0.9}, "margin"), ({"quality": 101}, "quality"), ({"min_shards": 0}, "min_shards")]
+)
+def test_impossible_shards_are_refused(change: dict[str, float], told: str, make_recipe: Callable[..., Recipe]) -> None:
+    with pytest.raises(ValueError, match=f"{told}: got"):
+        make_recipe(**change)
+
+
+def test_a_stored_crop_without_margin_is_the_input(make_recipe: Callable[..., Recipe]) -> None:
+    assert make_recipe(margin=1.0).stored_size == (32, 24)

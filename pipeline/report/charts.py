@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 
 from dsn.skeleton import Skeleton
@@ -56,7 +57,7 @@ def joint_groups(skeleton: Skeleton) -> list[str]:
 
 def stress_charts(curves: pd.DataFrame, methods: Mapping[str, Method]) -> dict[str, Chart]:
     """AP by severity, one chart a kind, on the same scale."""
-    highest = float(curves["ap"].max())
+    highest = float(np.nan_to_num(curves["ap"]).max())
     top = min(100.0, 10 * (highest // 10 + 1))
     charts = {}
     for number, (kind, of_kind) in enumerate(curves.groupby("kind", sort=False)):
@@ -112,6 +113,7 @@ def select_chart(histories: Mapping[str, pd.DataFrame], methods: Mapping[str, Me
             histories, "train", f"select/pckh_{name}", label=methods[name].label, method=methods[name], is_marked=True
         )
         for name in ("final", "temporal")
+        if f"select/pckh_{name}" in histories["train"]
     ]
     svg = lines(series, name="select", x_label="step", y_label="PCKh, %")
     return _chart("Score on the select split", svg, series, "PCKh on the select split by step, for each run.")

@@ -205,6 +205,16 @@ def test_without_a_search_the_page_says_so(sources: Sources, config: ReportConfi
     assert "No search was made" in words(render(read_inputs(sources), config))
 
 
+def test_a_page_without_pictures_says_why(sources: Sources) -> None:
+    write_json(sources.stress / "examples" / "examples.json", [])
+    config = ReportConfig(best=1, median=0, worst=0, min_joints=16, examples=2, trials=0)
+
+    text = words(render(read_inputs(sources), config))
+
+    assert "Nobody has that many labelled joints." in text
+    assert "No examples were kept." in text
+
+
 @pytest.mark.parametrize(("name", "stage"), REQUIRED)
 def test_a_missing_input_is_refused_by_name(sources: Sources, name: str, stage: str) -> None:
     (sources.index.parent / name).unlink()

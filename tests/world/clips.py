@@ -45,7 +45,7 @@ def model_config() -> ModelConfig:
 
 def pack(root: Path, folder: Path) -> Path:
     """Index and shards of the dataset at `root`, as folders `index`, `train`, `select` and `val` of `folder`."""
-    prepare(root, folder / "index", PrepareConfig(select_share=0.3, window=5, seed=0, max_bad_share=0.0))
+    prepare(root, folder / "index", PrepareConfig(select_share=0.3, window=5, seed=0, max_bad_share=0.5))
     shard = ShardConfig(margin=1.5, quality=90, reach=4, samples_per_shard=40, min_shards=2, seed=0)
     recipe = Recipe(shard=shard, input_size=SIZE, offsets=OFFSETS)
     pack_splits(read_index(folder / "index"), root, folder, recipe, run=map)

@@ -50,6 +50,11 @@ class Body:
     head: Float[NDArray[np.float64], "T 3 3"]
     """The same of the head."""
 
+    def first(self, count: int) -> "Body":
+        """The body at its first `count` instants."""
+        points = {name: point[:count] for name, point in self.points.items()}
+        return Body(points=points, pelvis=self.pelvis[:count], chest=self.chest[:count], head=self.head[:count])
+
 
 def draw_proportions(rng: np.random.Generator) -> Proportions:
     """A random adult or, one time in eight, a child."""

@@ -39,6 +39,10 @@ class Camera:
         focal = self.focal.reshape((-1,) + (1,) * (viewed.ndim - 2))
         return np.asarray(focal / np.maximum(viewed[..., 2], NEAREST))
 
+    def first(self, count: int) -> "Camera":
+        """The camera at its first `count` instants."""
+        return Camera(height=self.height, rotation=self.rotation[:count], focal=self.focal[:count], center=self.center)
+
     def matrix(self, instant: int) -> Float[NDArray[np.float64], "3 3"]:
         """From a world direction to a homogeneous pixel at one instant."""
         focal = self.focal[instant]

@@ -8,7 +8,8 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from pipeline.drawn.body import Body, Proportions, draw_proportions, pose
-from pipeline.drawn.motion import Cue, Style, draw_style, perform, travel
+from pipeline.drawn.motion import Style, draw_style
+from pipeline.drawn.performance import Cue, perform, travel
 
 ACTIONS = ("jump", "star_jump", "wave", "signal", "turn", "crouch", "bend", "kick", "box", "dance", "stand")
 CHANCES = (0.1, 0.12, 0.1, 0.09, 0.1, 0.1, 0.07, 0.08, 0.08, 0.12, 0.04)

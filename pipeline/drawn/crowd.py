@@ -9,7 +9,8 @@ from pipeline.drawn.appearance import draw_appearance
 from pipeline.drawn.body import draw_proportions, pose
 from pipeline.drawn.camera import Camera, still
 from pipeline.drawn.figure import dress
-from pipeline.drawn.motion import Cue, draw_style, perform
+from pipeline.drawn.motion import draw_style
+from pipeline.drawn.performance import Cue, perform
 from pipeline.drawn.render import Layer, layer, paint, paint_ranks
 
 LOOKS = 5

@@ -53,55 +53,42 @@ def instants(frames: int, *, config: DrawConfig) -> Array:
 
 def build_scene(frames: int, *, first_number: int, people: int, config: DrawConfig, rng: np.random.Generator) -> Scene:
     """Everything in one video, decided by `rng` and the numbers of its people."""
-    height, width = config.size
-    lens = Lens(
-        size=config.size,
-        horizon=height * float(rng.uniform(0.3, 0.46)),
-        focal=height * float(rng.uniform(1.15, 1.6)),
-        height=float(rng.uniform(1.05, 1.55)),
-        duration=frames / config.fps,
-    )
-    times = instants(frames, config=config)
-    camera = handheld(
-        times,
-        rng=rng,
-        duration=lens.duration,
-        height=lens.height,
-        focal=lens.focal,
-        center=(width / 2, lens.horizon),
-    )
+    lens, times = _lens(frames, config=config, rng=rng), instants(frames, config=config)
+    center = (config.size[1] / 2, lens.horizon)
+    camera = handheld(times, rng=rng, duration=lens.duration, height=lens.height, focal=lens.focal, center=center)
     light = (float(rng.uniform(-0.8, 0.8)), -0.7)
     actors = cast(lens, count=people, first_number=first_number, person_height=config.person_height, rng=rng)
-    bodies = [actor.body(times) for actor in actors]
+    cast_bodies = [(actor, actor.body(times)) for actor in actors]
     backdrop, crowd, to_backdrop = _place(lens, has_crowd=bool(rng.random() < config.crowd), rng=rng)
-    middles = Camera(
-        height=camera.height, rotation=camera.rotation[:frames], focal=camera.focal[:frames], center=camera.center
-    )
-    feet, shadows = _shadows(bodies, camera=middles)
+    middles = camera.first(frames)
+    feet, shadows = _shadows([body.first(frames) for _, body in cast_bodies], camera=middles)
     return Scene(
         frames=frames,
         camera=camera,
         backdrop=backdrop,
         crowd=crowd,
         to_backdrop=to_backdrop,
-        people=[
-            _layer(actor, body, camera=camera, light=light, seed=config.seed)
-            for actor, body in zip(actors, bodies, strict=True)
-        ],
+        people=[_layer(actor, body, camera=camera, light=light, seed=config.seed) for actor, body in cast_bodies],
         things=_things(lens, camera=camera, light=light, count=config.occluders, rng=rng),
         tracks=[
-            track(_first(body, frames), camera=middles, head_length=actor.proportions.head, rng=rng)
-            for actor, body in zip(actors, bodies, strict=True)
+            track(body.first(frames), camera=middles, head_length=actor.proportions.head, rng=rng)
+            for actor, body in cast_bodies
         ],
         feet=feet,
         shadows=shadows,
     )
 
 
-def _first(body: Body, count: int) -> Body:
-    """The body at its first instants."""
-    points = {name: point[:count] for name, point in body.points.items()}
-    return Body(points=points, pelvis=body.pelvis[:count], chest=body.chest[:count], head=body.head[:count])
+def _lens(frames: int, *, config: DrawConfig, rng: np.random.Generator) -> Lens:
+    """Where the camera stands and how wide it sees."""
+    height = config.size[0]
+    return Lens(
+        size=config.size,
+        horizon=height * float(rng.uniform(0.3, 0.46)),
+        focal=height * float(rng.uniform(1.15, 1.6)),
+        height=float(rng.uniform(1.05, 1.55)),
+        duration=frames / config.fps,
+    )
 
 
 def _layer(actor: Actor, body: Body, *, camera: Camera, light: tuple[float, float], seed: int) -> Layer:
@@ -117,7 +104,7 @@ def _things(
     """Things that stand between the camera and some of the people."""
     layers = []
     for _ in range(int(rng.integers(count[0], count[1] + 1))):
-        away = lens.focal * float(rng.uniform(0.0055, 0.0105))
+        away = lens.focal / lens.size[0] * float(rng.uniform(2.0, 3.8))
         right = float(rng.uniform(-0.5, 0.5)) * lens.size[1] / lens.focal * away
         parts = draw_occluder(camera, light=light, place=(right, away), rng=rng)
         layers.append(layer(parts, parts[0].depth))
@@ -128,7 +115,7 @@ def _shadows(bodies: list[Body], *, camera: Camera) -> tuple[Array, Array]:
     """Middles and half axes of the people's shadows in every frame; (F, N, 2) pixels each."""
     centers, radii = [], []
     for body in bodies:
-        ankles = [body.points[f"{side}_ankle"][: len(camera.focal)] for side in ("left", "right")]
+        ankles = [body.points[f"{side}_ankle"] for side in ("left", "right")]
         middle = np.mean(ankles, axis=0) * np.array([1.0, 0.0, 1.0])
         spread = 0.28 + 0.4 * np.abs(ankles[0] - ankles[1])[:, 0]
         viewed = camera.view(middle)

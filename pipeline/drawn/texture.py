@@ -44,8 +44,9 @@ def cloth_colour(rng: np.random.Generator) -> Colour:
 
 
 def wall_colour(rng: np.random.Generator) -> Colour:
-    """A random pale or muted colour, as of walls and stones."""
-    return _colour(rng.random(), rng.uniform(0.02, 0.3), rng.uniform(0.35, 0.9))
+    """A random pale or muted colour, as of walls and stones: mostly warm."""
+    hue = rng.random() if rng.random() < 0.3 else rng.normal(0.09, 0.05) % 1
+    return _colour(hue, rng.uniform(0.02, 0.3), rng.uniform(0.35, 0.9))
 
 
 def leaf_colour(rng: np.random.Generator) -> Colour:

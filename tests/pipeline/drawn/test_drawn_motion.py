@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from pipeline.drawn.body import REST
-from pipeline.drawn.motion import MOTIONS, Cue, Style, perform, travel
+from pipeline.drawn.motion import MOTIONS, Style
+from pipeline.drawn.performance import Cue, perform, travel
 
 STYLE = Style(
     tempo=1.0, reach=1.0, phase=0.4, side="left", leg=0.85, rates=(1.0,) * 8, phases=(0.1,) * 8,

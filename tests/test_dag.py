@@ -161,7 +161,8 @@ def test_a_command_gives_its_stage_every_path_it_asks_for(name: str) -> None:
     command = STAGES[name]["cmd"].split()
 
     assert command[:3] == ["python", "-m", f"stages.{name}"]
-    assert command[3::2] == [f"--{argument.arg.replace('_', '-')}" for argument in main.args.args]
+    arguments = [*main.args.args, *main.args.kwonlyargs]
+    assert command[3::2] == [f"--{argument.arg.replace('_', '-')}" for argument in arguments]
 
 
 @pytest.mark.parametrize("name", STAGES)

@@ -83,12 +83,12 @@ def thickness(text: str) -> list[str]:
     nodes = list(ast.walk(ast.parse(text)))
     faults = ["more than 40 lines"] if len(text.splitlines()) > 40 else []
     faults += [f"class {node.name}" for node in nodes if isinstance(node, ast.ClassDef)]
-    choices = [ast.unparse(node.test) for node in nodes if isinstance(node, ast.If | ast.IfExp)]
+    choices = [ast.unparse(node.test) for node in nodes if isinstance(node, ast.If | ast.While)]
     return faults + [f"if {test}" for test in choices if test != "__name__ == '__main__'"]
 
 
 def test_a_thick_stage_is_found_out() -> None:
-    text = "class A: ...\nx = 1 if y else 2\nif __name__ == '__main__':\n    pass\n" + "#\n" * 40
+    text = "class A: ...\nif y:\n    x = 1\nif __name__ == '__main__':\n    pass\n" + "#\n" * 40
 
     assert thickness(text) == ["more than 40 lines", "class A", "if y"]
 

@@ -14,7 +14,7 @@ from pipeline.artifacts import write_text
 
 ROOT = Path(__file__).parents[1]
 CODE = ("dsn", "pipeline", "stages")
-WIDTH = 34
+WIDTH = 38
 """Column at which the tree's phrases begin."""
 
 PHRASES = {
@@ -26,6 +26,7 @@ PHRASES = {
     "CONTRIBUTING.md": "How to work on this",
     "LICENSE": "Apache License 2.0",
     "README.md": "This page",
+    "dvc.lock": "What each stage last read, and what it wrote",
     "pyproject.toml": "The package, its dependencies, and the rules of ruff, mypy, pytest and import-linter",
     "requirements.lock": "The exact versions that `make` installs",
     "docs/pictures/drawn.jpg": "Frames that this project drew",
@@ -118,7 +119,7 @@ def file_phrase(root: Path, path: Path) -> str:
         case ".py":
             found = _docstring(root / path) or _first_claim(text)
         case ".md":
-            found = text.partition("\n")[0].removeprefix("# ")
+            found = re.sub(r"^# (\d+\. )?", "", text.partition("\n")[0])
         case _:
             found = _first_comment(text)
     if not found:
@@ -138,7 +139,7 @@ def _first_claim(text: str) -> str:
 
 
 def _first_comment(text: str) -> str:
-    """Of YAML, a Makefile or a script (`# ...`), of a page (`{# ... #}`, `<!-- ... -->`), or of a style (`/* ... */`)."""
+    """Of YAML, a Makefile or a script (`# ...`), a page (`{# ... #}`, `<!-- ... -->`) or a style (`/* ... */`)."""
     comment = re.search(r"^(?:#|\{#|<!--|/\*) (.+?)(?: #\}| -->| \*/)?$", text, flags=re.MULTILINE)
     return comment[1] if comment else ""
 

@@ -239,7 +239,7 @@ def test_a_folder_without_shards_is_refused_at_the_call(tmp_path: Path, make_rea
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("workers", [1, 2])
 def test_reading_processes_change_nothing(workers: int, packed: Path, make_reader: MakeReader) -> None:
     alone = list(training(packed, make_reader(**EVERYTHING)))
     helped = list(training(packed, make_reader(workers=workers, **EVERYTHING)))

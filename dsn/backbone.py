@@ -1,5 +1,6 @@
 """Backbones: any timm network, giving one grid of tokens a frame."""
 
+from functools import cache
 from typing import Any
 
 import timm
@@ -75,8 +76,9 @@ def _create(name: str, **options: Any) -> Any:
     return timm.create_model(name, pretrained=False, **options)
 
 
+@cache
 def _describe(name: str, **options: Any) -> Any:
-    """The same without memory for its weights."""
+    """The same without memory for its weights, to be asked and never changed."""
     with torch.device("meta"):
         return _create(name, **options)
 

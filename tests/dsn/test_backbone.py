@@ -1,0 +1,102 @@
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from dsn.backbone import PlainBackbone, build_backbone
+from dsn.config import BackboneConfig, ModelConfig
+from dsn.network import build, build_single_frame
+from dsn.skeleton import POSETRACK
+
+
+@pytest.mark.parametrize(
+    ("name", "stride"),
+    [
+        ("mobilenetv3_small_050", 8),
+        ("mobilenetv3_small_050", 16),
+        ("resnet18", 16),
+        ("convnext_atto", 8),
+        ("swin_tiny_patch4_window7_224", 8),
+        ("test_vit", 16),
+        ("vit_small_patch16_dinov3", 16),
+    ],
+)
+def test_every_kind_of_backbone_gives_one_token_a_cell(name: str, stride: int) -> None:
+    backbone = build_backbone(BackboneConfig(name=name, stride=stride, width=24), input_size=(64, 96)).eval()
+
+    assert backbone(torch.randn(2, 3, 64, 96)).shape == (2, (64 // stride) * (96 // stride), 24)
+
+
+def test_the_tokens_of_a_transformer_are_its_patches_in_order() -> None:
+    backbone = build_backbone(BackboneConfig(name="test_vit", stride=16, width=64), input_size=(64, 48))
+    assert isinstance(backbone, PlainBackbone)
+    backbone.body.blocks, backbone.body.norm = nn.Identity(), nn.Identity()
+    frame = torch.randn(1, 3, 64, 48)
+    changed = frame.clone()
+    changed[:, :, 32:48, 16:32] = 0
+
+    moved = (backbone(frame) != backbone(changed)).any(dim=-1)
+
+    assert moved.nonzero().tolist() == [[0, 2 * 3 + 1]]
+    assert isinstance(backbone.project, nn.Identity)
+
+
+def test_a_transformer_of_another_width_is_projected() -> None:
+    backbone = build_backbone(BackboneConfig(name="test_vit", stride=16, width=32), input_size=(64, 48))
+
+    assert backbone(torch.randn(1, 3, 64, 48)).shape == (1, 12, 32)
+
+
+@pytest.mark.parametrize(
+    ("name", "stride", "message"),
+    [
+        ("mobilenetv3_smal", 8, "backbone.name: got mobilenetv3_smal, wanted a model that timm"),
+        ("mobilenetv3_small_050", 64, r"backbone.stride: got 64, wanted one of \[2, 4, 8, 16, 32\]"),
+        ("test_vit", 8, "backbone.stride: got 8, wanted 16: the patch size of test_vit"),
+    ],
+)
+def test_a_backbone_that_timm_lacks_is_refused_by_name(name: str, stride: int, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        build_backbone(BackboneConfig(name=name, stride=stride, width=24), input_size=(64, 48))
+
+
+def _statistics(network: nn.Module) -> Tensor:
+    return torch.cat([value.flatten() for name, value in network.state_dict().items() if "running" in name])
+
+
+def test_single_frame_training_moves_batch_norm_statistics(config: ModelConfig, clips: tuple[Tensor, Tensor]) -> None:
+    network = build_single_frame(config, POSETRACK)
+    before = _statistics(network).clone()
+
+    network(clips[0])
+
+    assert not torch.equal(_statistics(network), before)
+
+
+def test_dual_stream_training_keeps_batch_norm_statistics_and_trains_its_weights(
+    config: ModelConfig, clips: tuple[Tensor, Tensor], stir: Callable[[nn.Module], None]
+) -> None:
+    network = build(config, POSETRACK).train()
+    stir(network)
+    before = _statistics(network).clone()
+
+    norms = [module.weight for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    gradients = torch.autograd.grad(network(*clips).final.square().sum(), norms)
+
+    assert norms
+    assert torch.equal(_statistics(network), before)
+    assert all(gradient.abs().sum() > 0 for gradient in gradients)
+
+
+def test_batch_norm_of_a_frozen_network_is_the_same_in_training_and_evaluation(
+    config: ModelConfig, backbone: BackboneConfig, clips: tuple[Tensor, Tensor], stir: Callable[[nn.Module], None]
+) -> None:
+    network = build(replace(config, backbone=backbone), POSETRACK)
+    stir(network)
+
+    training, evaluation = network.train()(*clips), network.eval()(*clips)
+
+    torch.testing.assert_close(training.final, evaluation.final)
+    torch.testing.assert_close(training.dense, evaluation.dense)

@@ -1,0 +1,90 @@
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from dsn.loss import LossConfig, heatmap_error, losses, pixel_error
+from dsn.network import Readouts
+
+WEIGHTS = LossConfig(final=1.0, keypoint=2.0, dense=3.0, visual=0.0, reconstruction=0.5)
+SUPERVISED = torch.tensor([[True, False], [True, True]])
+
+
+def _maps(value: float) -> Tensor:
+    return torch.full((2, 2, 4, 4), value)
+
+
+def test_the_error_of_unsupervised_joints_does_not_count() -> None:
+    heatmaps = torch.zeros(2, 1, 2, 4, 4)
+    heatmaps[0, 0, 0] = 3.0
+    heatmaps[0, 0, 1] = 100.0
+
+    error = heatmap_error(heatmaps, _maps(0.0), supervised=SUPERVISED)
+
+    assert error.item() == pytest.approx(9 / 3)  # one joint of three is wrong by 3 everywhere
+
+
+def test_the_error_is_averaged_over_cells_and_over_views() -> None:
+    heatmaps = torch.zeros(2, 2, 2, 4, 4)
+    heatmaps[:, 1, :, 0, 0] = 4.0
+
+    error = heatmap_error(heatmaps, _maps(0.0), supervised=SUPERVISED)
+
+    assert error.item() == pytest.approx(16 / 16 / 2)
+
+
+def test_a_batch_without_a_labelled_joint_has_no_error_and_no_gradient() -> None:
+    heatmaps = torch.ones(2, 1, 2, 4, 4, requires_grad=True)
+
+    error = heatmap_error(heatmaps, _maps(0.0), supervised=torch.zeros(2, 2, dtype=torch.bool))
+    (gradient,) = torch.autograd.grad(error, heatmaps)
+
+    assert error.item() == 0
+    assert gradient.abs().max() == 0
+
+
+def test_the_reconstruction_is_compared_patch_by_patch() -> None:
+    keyframe = torch.zeros(1, 3, 4, 2)
+    keyframe[:, :, 2:] = 1.0
+    reconstruction = torch.zeros(1, 2, 12)
+
+    assert pixel_error(reconstruction, keyframe).item() == 0.5
+
+    reconstruction[:, 1] = 1.0
+    assert pixel_error(reconstruction, keyframe).item() == 0
+
+
+def test_each_term_is_weighted_and_those_of_weight_0_are_left_out() -> None:
+    readouts = Readouts(
+        final=_maps(1.0),
+        keypoint=_maps(2.0),
+        dense=torch.stack([_maps(0.0), _maps(2.0)], dim=1),
+        temporal=_maps(9.0),
+        visual=_maps(9.0),
+        reconstruction=torch.full((2, 1, 12), 2.0),
+    )
+
+    terms = losses(readouts, _maps(0.0), supervised=SUPERVISED, keyframe=torch.zeros(2, 3, 2, 2), config=WEIGHTS)
+
+    assert {name: term.item() for name, term in terms.items()} == {
+        "final": 1.0,
+        "keypoint": 8.0,
+        "dense": 6.0,
+        "reconstruction": 2.0,
+    }
+
+
+def test_a_single_frame_network_has_the_final_term_alone() -> None:
+    readouts = Readouts(final=_maps(1.0))
+
+    terms = losses(readouts, _maps(0.0), supervised=SUPERVISED, keyframe=torch.zeros(2, 3, 2, 2), config=WEIGHTS)
+
+    assert list(terms) == ["final"]
+
+
+def test_negative_weights_and_a_loss_of_nothing_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"dense: got -1\.0, wanted 0 or more"):
+        replace(WEIGHTS, dense=-1.0)
+    with pytest.raises(ValueError, match=r"got 0 for each, wanted at least one"):
+        LossConfig(final=0.0, keypoint=0.0, dense=0.0, visual=0.0, reconstruction=1.0)

@@ -33,20 +33,21 @@ class World:
 
     folder: Path
     params: dict[str, Any]
-    temporary: Path
-    """TMPDIR of the stages."""
+    elsewhere: Path
+    """TMPDIR and HOME of the stages: what they write there, they must clean."""
     outs: dict[str, Path] = field(default_factory=dict)
     """What each path that was written is now."""
 
     @property
     def environment(self) -> dict[str, str]:
         """No cluster, tracking server or code from elsewhere; one registry for all stages."""
-        foreign = ("RAY_", "DVC_", "MLFLOW_", "PYTHONPATH")
+        foreign = ("RAY_", "DVC_", "MLFLOW_", "XDG_", "PYTHONPATH")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
         own = {
             "PATH": f"{Path(sys.executable).parent}:{kept['PATH']}",
             "MLFLOW_TRACKING_URI": f"sqlite:///{self.folder / 'mlflow.db'}",
-            "TMPDIR": str(self.temporary),
+            "TMPDIR": str(self.elsewhere),
+            "HOME": str(self.elsewhere),
         }
         return {**kept, **own}
 
@@ -62,8 +63,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("world")
     shutil.copyfile(ROOT / "params.yaml", folder / "params.yaml")
     params.use_preset(folder / "params.yaml", ROOT / "tests" / "world", "tiny")
-    with tempfile.TemporaryDirectory(prefix="d") as temporary:
-        yield World(folder=folder, params=params.read(folder / "params.yaml"), temporary=Path(temporary))
+    with tempfile.TemporaryDirectory(prefix="d") as elsewhere:
+        yield World(folder=folder, params=params.read(folder / "params.yaml"), elsewhere=Path(elsewhere))
 
 
 @pytest.mark.slow
@@ -82,7 +83,7 @@ def test_a_stage_needs_nothing_but_what_it_declares(name: str, world: World) -> 
     assert not [out for out in outs if out not in world.outs], "outs are missing"
     left = {path.name for path in folder.iterdir()} - before - {Path(out).parts[0] for out in outs} - CACHES
     assert not left, "files were written that are no outs"
-    assert not list(world.temporary.iterdir()), "temporary files were left"
+    assert not list(world.elsewhere.iterdir()), "files were left outside the folder"
 
 
 def settle(name: str, folder: Path, world: World) -> None:

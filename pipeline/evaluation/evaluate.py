@@ -16,6 +16,7 @@ from pipeline.evaluation.numbers import or_none
 from pipeline.evaluation.oks import oks_ap
 from pipeline.evaluation.poseval import score_folders
 from pipeline.evaluation.predict import Readout, predict, refuse_misfit, table
+from pipeline.evaluation.progress import told
 from pipeline.evaluation.statistics import total_ap
 from pipeline.evaluation.submission import write_predictions
 from pipeline.evaluation.tables import score_videos
@@ -76,9 +77,10 @@ def evaluate(config: EvaluateConfig, model: Loaded, *, index: Path, train: Path,
     refuse_misfit(model, read_manifest(val))
     truth = Truth(folder=index / "truth" / "val", index=read_index(index))
     size = model.config.input_size
-    batches = evaluation_batches(val, input_size=size, batch_size=config.batch_size)
-    tables = predict(model.network, batches, model=model.config, readouts=config.readouts)
     samples = list(read_samples(val))
+    batches = evaluation_batches(val, input_size=size, batch_size=config.batch_size)
+    watched = told(batches, total=len(samples), what="evaluate")
+    tables = predict(model.network, watched, model=model.config, readouts=config.readouts)
     control = table(samples, place(mean_pose(read_samples(train), input_size=size), samples, input_size=size))
     scores = {name: score_table(rows, truth, out=out / "predictions", name=name) for name, rows in tables.items()}
     controls = {"mean_pose": score_table(control, truth, out=out / "predictions", name="mean_pose")}

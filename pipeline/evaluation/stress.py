@@ -4,11 +4,9 @@ Every method crops by the bbox interpolated from the neighbouring labelled frame
 of its keypoints, and would tell a blind method the pose.
 """
 
-import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic
 
 import numpy as np
 import pandas as pd
@@ -21,6 +19,7 @@ from pipeline.evaluation.controls import read_samples
 from pipeline.evaluation.degrade import WORST, Kind
 from pipeline.evaluation.examples import Album, choose
 from pipeline.evaluation.predict import refuse_misfit, table
+from pipeline.evaluation.progress import told
 from pipeline.evaluation.statistics import draw_videos, drawn_ap
 from pipeline.evaluation.tables import read_truth, score_videos
 from pipeline.evaluation.verdict import SEVERE, Curves, judge_kind, mean_retention, nested, rows
@@ -31,10 +30,6 @@ from pipeline.shards.manifest import read_manifest
 from pipeline.shards.reader import evaluation_batches
 from pipeline.shards.sample import ClipSample
 from pipeline.tracking.lineage import data_hash
-
-LOG = logging.getLogger(__name__)
-INTERVAL_SECONDS = 10.0
-"""Between two lines of progress."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,28 +142,19 @@ def _run(config: StressConfig, networks: Networks, keys: tuple[str, ...], *, val
     batches = evaluation_batches(
         val, input_size=networks.model.input_size, batch_size=config.batch_size, bbox="neighbour"
     )
-    outcome = run_all(networks, _watched(batches, keys, album=album), grid=grid)
+    chosen = _seen(batches, frozenset(keys), album=album)
+    outcome = run_all(networks, told(chosen, total=len(keys), what="stress"), grid=grid)
     album.close(outcome)
     return outcome
 
 
-def _watched(batches: Iterator[ClipBatch], keys: tuple[str, ...], *, album: Album) -> Iterator[ClipBatch]:
-    """The chosen samples, shown to the album, with a line of progress now and then."""
-    wanted, done, start = frozenset(keys), 0, monotonic()
-    told = start
+def _seen(batches: Iterable[ClipBatch], keys: frozenset[str], *, album: Album) -> Iterator[ClipBatch]:
+    """Those chosen of the batches' samples, which the album has looked at."""
     for batch in batches:
-        chosen = select(batch, wanted)
-        if not chosen.keys:
-            continue
-        album.look(chosen)
-        yield chosen
-        done += len(chosen.keys)
-        if monotonic() - told > INTERVAL_SECONDS:
-            told = monotonic()
-            rate = done / (told - start)
-            LOG.info(
-                "stress: %d of %d clips, %.1f clips/s, %.0f s left", done, len(keys), rate, (len(keys) - done) / rate
-            )
+        chosen = select(batch, keys)
+        if chosen.keys:
+            album.look(chosen)
+            yield chosen
 
 
 def _curves(config: StressConfig, outcome: Outcome, *, index: Path) -> Curves:

@@ -107,15 +107,25 @@ def judge(leads: Sequence[Interval], *, clean: Interval, videos: int) -> Finding
 
 
 def _sentence(curves: Curves, kind: Kind, *, finding: Finding, leads: Mapping[tuple[str, int], Interval]) -> str:
+    """The numbers where the final readout leads least."""
     (control, severity), least = min(leads.items(), key=lambda item: np.nan_to_num(item[1].value, nan=-np.inf))
-    values = ", ".join(f"{name} {curves.of(name, kind, severity)[0]:.1f}" for name in ("final", *CONTROLS))
-    kept = " and ".join(
-        f"{100 * curves.retention(name, kind, severity)[0]:.0f} % ({name})" for name in ("final", "single_frame")
-    )
-    clean = [f"{curves.of(name, kind, 0)[0]:.1f}" for name in ("final", "single_frame")]
+    ap = {name: _shown(curves.of(name, kind, severity)[0]) for name in ("final", *CONTROLS)}
+    clean = {name: _shown(curves.of(name, kind, 0)[0]) for name in ("final", "single_frame")}
+    kept = {name: _shown(100 * curves.retention(name, kind, severity)[0]) for name in ("final", "single_frame")}
     return (
-        f"Under {kind} of severity {severity} the AP is {values}; the smallest lead, over {control}, is "
-        f"{least.value:.1f} points (95 % interval {least.low:.1f} to {least.high:.1f} over {curves.videos} videos); "
-        f"of the clean AP {kept} is kept, and clean AP is {clean[0]} against the single frame's {clean[1]}: "
+        f"Under {_named(kind)} of severity {severity} the final readout has AP {ap['final']}, the single frame "
+        f"{ap['single_frame']}, the copy {ap['copy']} and the interpolation {ap['interpolation']}; its smallest lead, "
+        f"over {_named(control)}, is {_shown(least.value)} points (95 % interval {_shown(least.low)} to "
+        f"{_shown(least.high)}, videos: {curves.videos}); it keeps {kept['final']} % of its clean AP, the single frame "
+        f"{kept['single_frame']} %, and clean it has {clean['final']} against {clean['single_frame']}: "
         f"the claim {'is undecided' if finding == 'undecided' else finding}."
     )
+
+
+def _named(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _shown(value: float) -> str:
+    """One digit, and no negative zero."""
+    return f"{round(float(value), 1) + 0.0:.1f}"

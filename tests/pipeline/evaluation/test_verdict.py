@@ -47,10 +47,10 @@ def test_the_claim_holds_where_the_final_readout_is_above_every_control() -> Non
 
     assert verdict["holds"] == "holds"
     assert verdict["text"] == (
-        "Under noise of severity 4 the AP is final 50.0, single_frame 10.0, copy 30.0, interpolation 35.0; "
-        "the smallest lead, over interpolation, is 15.0 points (95 % interval 15.0 to 15.0 over 20 videos); "
-        "of the clean AP 81 % (final) and 17 % (single_frame) is kept, "
-        "and clean AP is 62.0 against the single frame's 60.0: the claim holds."
+        "Under noise of severity 4 the final readout has AP 50.0, the single frame 10.0, the copy 30.0 "
+        "and the interpolation 35.0; its smallest lead, over interpolation, is 15.0 points "
+        "(95 % interval 15.0 to 15.0, videos: 20); it keeps 80.6 % of its clean AP, the single frame 16.7 %, "
+        "and clean it has 62.0 against 60.0: the claim holds."
     )
 
 

@@ -14,14 +14,12 @@ from pipeline.posetrack.index import Index
 from pipeline.shards import record
 from pipeline.shards.manifest import Manifest, Shard, write_manifest
 from pipeline.shards.plan import SPLITS, Recipe, Split, assign, clips, refuse_overlap
+from pipeline.shards.record import RecordWriter
 from pipeline.shards.sample import make_key
 from pipeline.shards.spill import Piece, Spilled, VideoTask, spill_video
 
 Run = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]
 """Calls a function on each of several tasks, anywhere, and gives the results in the tasks' order; `map` is one."""
-
-FILL = 20 * record.BLOCK
-"""A tar's length is a multiple of this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,17 +74,9 @@ def video_tasks(index: Index, rows: pd.DataFrame, *, root: Path, spill: Path, re
 
 
 def pack_shard(task: ShardTask) -> Shard:
-    """Copy records into a tar, under a temporary name until it is whole."""
-    task.path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = task.path.with_suffix(".part")
-    ends = []
-    with temporary.open("wb") as file:
-        for piece in task.pieces:
-            file.write(read_piece(piece))
-            ends.append(file.tell())
-        file.write(record.CLOSING)
-        file.write(bytes(-file.tell() % FILL))
-    temporary.replace(task.path)
+    """Copy records into a tar."""
+    with RecordWriter(task.path) as writer:
+        ends = [writer.write(*record.decode(read_piece(piece)))[1] for piece in task.pieces]
     return Shard(
         name=task.path.name,
         sha256=sha256(task.path),

@@ -181,16 +181,18 @@ def _sample(
 
 
 def frames_used(positions: Int64[np.ndarray, " F"], *, frame: int, clip: Sequence[int]) -> tuple[int, ...]:
-    """Positions of a clip's frames among those that exist: clipped at the borders, the nearest for a missing one.
+    """Positions of a clip's frames among those that exist: the nearest one where the wanted one is missing or outside.
 
-    Of two equally near ones, that farther from the keyframe is taken.
+    A supporting frame is never the keyframe, which the temporal stream must not see, unless there is no other frame. Of
+    two equally near ones, that farther from the keyframe is taken.
     """
-    used = []
-    for offset in clip:
-        wanted = min(max(frame + offset, int(positions[0])), int(positions[-1]))
-        distance = 2 * np.abs(positions - wanted) - (np.abs(positions - frame) > abs(wanted - frame))
-        used.append(int(positions[np.argmin(distance)]))
-    return tuple(used)
+    others = positions[positions != frame] if len(positions) > 1 else positions
+    return tuple(_nearest(others, frame + offset, frame=frame) if offset else frame for offset in clip)
+
+
+def _nearest(positions: Int64[np.ndarray, " F"], wanted: int, *, frame: int) -> int:
+    distance = 2 * np.abs(positions - wanted) - (np.abs(positions - frame) > abs(wanted - frame))
+    return int(positions[np.argmin(distance)])
 
 
 def interpolated_bbox(

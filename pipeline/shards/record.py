@@ -1,26 +1,46 @@
-"""One sample as bytes of a tar: its members, each with its header, in order of name.
+"""One sample as bytes of a shard: its members, each with its header, in order of name.
 
-Records put one after the other, and a closing of zeros, are a WebDataset shard; so a record can be written once,
-spilled, copied into its shard as it is, and read again from any place in it. webdataset's own writer closes every tar
-that it writes, and its import costs each Ray worker the two seconds of importing torch.
+webdataset's own writer makes the tars, both those that a video is spilled into and the shards. It tells where a record
+begins and ends, so that a record can be read alone, from any place in its tar.
 """
 
 import tarfile
 from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+from webdataset import TarWriter
 
 BLOCK = tarfile.BLOCKSIZE
-CLOSING = bytes(2 * BLOCK)
-"""What ends a tar."""
 
 
-def encode(key: str, members: Mapping[str, bytes]) -> bytes:
-    """The record of a sample: `{key}.{name}` for each member, without times or owners."""
-    parts = []
-    for name, data in sorted(members.items()):
-        header = tarfile.TarInfo(f"{key}.{name}")
-        header.size, header.mode = len(data), 0o444
-        parts += [header.tobuf(tarfile.USTAR_FORMAT), data, bytes(-len(data) % BLOCK)]
-    return b"".join(parts)
+class RecordWriter:
+    """Writes a tar without times or owners, so that the same records give the same bytes; under its name when whole."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._temporary = path, path.with_suffix(".part")
+
+    def __enter__(self) -> "RecordWriter":
+        """Open the tar under a temporary name."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = self._temporary.open("wb")
+        self._tar = TarWriter(self._file, user="", group="", mtime=0, encoder=False)
+        return self
+
+    def write(self, key: str, members: Mapping[str, bytes]) -> tuple[int, int]:
+        """Add a sample's record; the bytes where it begins and ends."""
+        start: int = self._tar.tarstream.offset
+        self._tar.write({"__key__": key, **members})
+        return start, self._tar.tarstream.offset
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the tar; give it its name unless writing failed."""
+        self._tar.close()
+        self._file.close()
+        if kind is None:
+            self._temporary.replace(self._path)
 
 
 def decode(data: bytes) -> tuple[str, dict[str, bytes]]:

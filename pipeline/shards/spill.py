@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from pipeline.refusal import Refusal
-from pipeline.shards import record
 from pipeline.shards.crop import Image, shrinking_warp
 from pipeline.shards.plan import Recipe, samples_of
+from pipeline.shards.record import RecordWriter
 from pipeline.shards.sample import ClipSample, to_json
 
 
@@ -63,15 +63,10 @@ def spill_video(task: VideoTask) -> Spilled:
     cv2.setNumThreads(1)
     digest = hashlib.sha256()
     pieces = {}
-    task.spill.parent.mkdir(parents=True, exist_ok=True)
-    temporary = task.spill.with_suffix(".part")
-    with temporary.open("wb") as file:
+    with RecordWriter(task.spill) as writer:
         for sample, members in _cropped(task, digest):
-            data = record.encode(sample.key, members)
-            start = file.tell()
-            file.write(data)
-            pieces[sample.frame, sample.person] = Piece(path=task.spill, start=start, stop=start + len(data))
-    temporary.replace(task.spill)
+            start, stop = writer.write(sample.key, members)
+            pieces[sample.frame, sample.person] = Piece(path=task.spill, start=start, stop=stop)
     return Spilled(video=task.video, pieces=pieces, digest=digest.hexdigest())
 
 

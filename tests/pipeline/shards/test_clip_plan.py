@@ -31,9 +31,11 @@ def video_samples(index: Index, recipe: Recipe, video: str = "000001_a") -> dict
 
 @pytest.mark.parametrize(
     ("frame", "expected"),
-    [(3, (1, 2, 3, 4, 5)), (0, (0, 0, 0, 1, 2)), (1, (0, 0, 1, 2, 3)), (6, (4, 5, 6, 6, 6))],
+    [(3, (1, 2, 3, 4, 5)), (0, (1, 1, 0, 1, 2)), (1, (0, 0, 1, 2, 3)), (6, (4, 5, 6, 5, 5))],
 )
-def test_clips_are_clipped_at_the_videos_borders(frame: int, expected: tuple[int, ...]) -> None:
+def test_at_the_videos_borders_the_nearest_other_frame_stands_in_never_the_keyframe(
+    frame: int, expected: tuple[int, ...]
+) -> None:
     assert frames_used(np.arange(7), frame=frame, clip=CLIP) == expected
 
 

@@ -1,5 +1,5 @@
-import io
 import tarfile
+from pathlib import Path
 
 import pytest
 
@@ -8,14 +8,25 @@ from pipeline.shards import record
 MEMBERS = {"json": b"{}", "0.jpg": b"a" * 700, "1.jpg": b""}
 
 
-def test_a_record_is_read_as_it_was_written() -> None:
-    assert record.decode(record.encode("v-000001-002", MEMBERS)) == ("v-000001-002", MEMBERS)
+def written(path: Path, *keys: str) -> list[bytes]:
+    """Write a record a key; each record's own bytes."""
+    with record.RecordWriter(path) as writer:
+        spans = [writer.write(key, MEMBERS) for key in keys]
+    data = path.read_bytes()
+    return [data[start:stop] for start, stop in spans]
 
 
-def test_records_and_a_closing_are_a_plain_tar_without_times_or_owners() -> None:
-    data = record.encode("v-000001-002", MEMBERS) + record.encode("v-000002-000", MEMBERS) + record.CLOSING
+def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
+    first, second = written(tmp_path / "a.tar", "v-000001-002", "v-000002-000")
 
-    with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as tar:
+    assert record.decode(first) == ("v-000001-002", MEMBERS)
+    assert record.decode(second) == ("v-000002-000", MEMBERS)
+
+
+def test_records_make_a_plain_tar_without_times_or_owners(tmp_path: Path) -> None:
+    written(tmp_path / "a.tar", "v-000001-002", "v-000002-000")
+
+    with tarfile.open(tmp_path / "a.tar", mode="r:") as tar:
         entries = tar.getmembers()
         contents = [file.read() for entry in entries if (file := tar.extractfile(entry))]
 
@@ -27,16 +38,26 @@ def test_records_and_a_closing_are_a_plain_tar_without_times_or_owners() -> None
     assert {(entry.mtime, entry.uid, entry.gid, entry.uname, entry.gname) for entry in entries} == {(0, 0, 0, "", "")}
 
 
-def test_half_a_record_is_refused() -> None:
-    data = record.encode("v-000001-002", MEMBERS)
+def test_a_tar_that_was_not_finished_has_not_its_name(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), record.RecordWriter(tmp_path / "a.tar") as writer:
+        writer.write("v-000001-002", MEMBERS)
+        raise KeyboardInterrupt
+
+    assert [path.name for path in tmp_path.iterdir()] == ["a.part"]
+
+
+def test_half_a_record_is_refused(tmp_path: Path) -> None:
+    (data,) = written(tmp_path / "a.tar", "v-000001-002")
 
     with pytest.raises(ValueError, match="wanted one whole record"):
         record.decode(data[:1500])
 
 
-def test_two_records_are_not_one() -> None:
+def test_two_records_are_not_one(tmp_path: Path) -> None:
+    first, second = written(tmp_path / "a.tar", "v-000001-002", "v-000001-003")
+
     with pytest.raises(ValueError, match="wanted one whole record"):
-        record.decode(record.encode("v-000001-002", MEMBERS) + record.encode("v-000001-003", MEMBERS))
+        record.decode(first + second)
 
 
 def test_bytes_that_are_no_tar_are_refused() -> None:

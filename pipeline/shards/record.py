@@ -20,7 +20,7 @@ class RecordWriter:
     def __init__(self, path: Path) -> None:
         self._path, self._temporary = path, path.with_suffix(".part")
 
-    def __enter__(self) -> "RecordWriter":
+    def __enter__(self) -> "RecordWriter":  # noqa: PYI034  (beartype knows Self in classes that it decorates alone)
         """Open the tar under a temporary name."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._file = self._temporary.open("wb")

@@ -38,10 +38,15 @@ def test_records_make_a_plain_tar_without_times_or_owners(tmp_path: Path) -> Non
     assert {(entry.mtime, entry.uid, entry.gid, entry.uname, entry.gname) for entry in entries} == {(0, 0, 0, "", "")}
 
 
-def test_a_tar_that_was_not_finished_has_not_its_name(tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt), record.RecordWriter(tmp_path / "a.tar") as writer:
+def interrupted(path: Path) -> None:
+    with record.RecordWriter(path) as writer:
         writer.write("v-000001-002", MEMBERS)
         raise KeyboardInterrupt
+
+
+def test_a_tar_that_was_not_finished_has_not_its_name(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        interrupted(tmp_path / "a.tar")
 
     assert [path.name for path in tmp_path.iterdir()] == ["a.part"]
 

@@ -43,7 +43,8 @@ class PyramidBackbone(nn.Module):
             raise ValueError(f"backbone.stride: got {config.stride}, wanted one of {reductions}, as {config.name} has")
         levels = tuple(index for index, stride in enumerate(reductions) if stride >= config.stride)
         size = {"img_size": input_size} if _wants_size(config.name) else {}
-        self.body = _create(config.name, features_only=True, out_indices=levels, **size)
+        body = _create(config.name, features_only=True, out_indices=levels, **size)
+        self.body = body.to(memory_format=torch.channels_last)
         self.has_channels_last = getattr(contract, "output_fmt", None) == "NHWC"
         self.grid_size = (input_size[0] // config.stride, input_size[1] // config.stride)
         channels = self.body.feature_info.channels()

@@ -62,6 +62,16 @@ def test_a_backbone_that_timm_lacks_is_refused_by_name(name: str, stride: int, m
         build_backbone(BackboneConfig(name=name, stride=stride, width=24), input_size=(64, 48))
 
 
+def test_gradients_lie_in_memory_as_their_weights_do(config: ModelConfig, clips: tuple[Tensor, Tensor]) -> None:
+    network = build_single_frame(config, POSETRACK)
+
+    torch.autograd.backward(network(clips[0]).final.square().sum())
+
+    for name, parameter in network.named_parameters():  # DistributedDataParallel warns and copies where they do not
+        assert parameter.grad is not None
+        assert parameter.grad.stride() == parameter.stride(), name
+
+
 def _statistics(network: nn.Module) -> Tensor:
     return torch.cat([value.flatten() for name, value in network.state_dict().items() if "running" in name])
 

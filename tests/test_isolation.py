@@ -21,7 +21,7 @@ from pipeline.artifacts import write_text
 ROOT = Path(__file__).parents[1]
 STAGES: dict[str, dict[str, Any]] = params.read(ROOT / "dvc.yaml")["stages"]
 PACKAGES = ("dsn", "pipeline", "stages")
-CACHES = {".ray"}
+CACHES = (".ray",)
 """What a stage may leave in its working folder beside its outs."""
 SECONDS = 400.0
 """Behind this a stage hangs: with the tests' small params, and cores of its own, it takes less than a minute."""
@@ -73,7 +73,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 def test_a_stage_needs_nothing_but_what_it_declares(name: str, world: World) -> None:
     folder = world.folder / name
     settle(name, folder, world)
-    before = {path.name for path in folder.iterdir()}
+    before = files_below(folder)
 
     status, output = execute(world.paths([STAGES[name]["cmd"]])[0], folder, environment=world.environment)
 
@@ -81,9 +81,19 @@ def test_a_stage_needs_nothing_but_what_it_declares(name: str, world: World) -> 
     world.outs |= {out: folder / out for out in outs if (folder / out).exists()}
     assert status == 0, output
     assert not [out for out in outs if out not in world.outs], "outs are missing"
-    left = {path.name for path in folder.iterdir()} - before - {Path(out).parts[0] for out in outs} - CACHES
-    assert not left, "files were written that are no outs"
+    strange = [path for path in files_below(folder) - before if not is_below(path, (*outs, *CACHES))]
+    assert not strange, "files were written that are no outs"
     assert not list(world.elsewhere.iterdir()), "files were left outside the folder"
+
+
+def files_below(folder: Path) -> set[Path]:
+    """Relative paths of all files but bytecode."""
+    return {path.relative_to(folder) for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc"}
+
+
+def is_below(path: Path, folders: Iterable[str]) -> bool:
+    """Whether a path is one of `folders` or lies in one."""
+    return any(path.is_relative_to(folder) for folder in folders)
 
 
 def settle(name: str, folder: Path, world: World) -> None:

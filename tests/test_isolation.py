@@ -33,23 +33,8 @@ class World:
 
     folder: Path
     params: dict[str, Any]
-    elsewhere: Path
-    """TMPDIR and HOME of the stages: what they write there, they must clean."""
     outs: dict[str, Path] = field(default_factory=dict)
-    """What each path that was written is now."""
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """No cluster, tracking server or code from elsewhere; one registry for all stages."""
-        foreign = ("RAY_", "DVC_", "MLFLOW_", "XDG_", "PYTHONPATH")
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-        own = {
-            "PATH": f"{Path(sys.executable).parent}:{kept['PATH']}",
-            "MLFLOW_TRACKING_URI": f"sqlite:///{self.folder / 'mlflow.db'}",
-            "TMPDIR": str(self.elsewhere),
-            "HOME": str(self.elsewhere),
-        }
-        return {**kept, **own}
+    """Where each path that was written lies."""
 
     def paths(self, entries: Iterable[str | Mapping[str, Any]]) -> list[str]:
         """The paths of a dvc.yaml list, with `${data.root}` put in."""
@@ -58,24 +43,31 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """An empty world with the tests' small params. Its TMPDIR has a short name: sockets' paths end at 107 bytes."""
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """An empty world with the tests' small params."""
     folder = tmp_path_factory.mktemp("world")
     shutil.copyfile(ROOT / "params.yaml", folder / "params.yaml")
     params.use_preset(folder / "params.yaml", ROOT / "tests" / "world", "tiny")
-    with tempfile.TemporaryDirectory(prefix="d") as elsewhere:
-        yield World(folder=folder, params=params.read(folder / "params.yaml"), elsewhere=Path(elsewhere))
+    return World(folder=folder, params=params.read(folder / "params.yaml"))
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Path]:
+    """A stage's TMPDIR and HOME, which it must leave empty. The name is short: a socket's path ends at 107 bytes."""
+    with tempfile.TemporaryDirectory(prefix="d") as folder:
+        yield Path(folder)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(2 * SECONDS)
 @pytest.mark.parametrize("name", STAGES)
-def test_a_stage_needs_nothing_but_what_it_declares(name: str, world: World) -> None:
+def test_a_stage_needs_nothing_but_what_it_declares(name: str, world: World, elsewhere: Path) -> None:
     folder = world.folder / name
     settle(name, folder, world)
     before = files_below(folder)
+    command = world.paths([STAGES[name]["cmd"]])[0]
 
-    status, output = execute(world.paths([STAGES[name]["cmd"]])[0], folder, environment=world.environment)
+    status, output = execute(command, folder, environment=environment(world.folder / "mlflow.db", elsewhere))
 
     outs = world.paths(entry for kind in ("outs", "metrics", "plots") for entry in STAGES[name].get(kind, []))
     world.outs |= {out: folder / out for out in outs if (folder / out).exists()}
@@ -83,7 +75,20 @@ def test_a_stage_needs_nothing_but_what_it_declares(name: str, world: World) -> 
     assert not [out for out in outs if out not in world.outs], "outs are missing"
     strange = [path for path in files_below(folder) - before if not is_below(path, (*outs, *CACHES))]
     assert not strange, "files were written that are no outs"
-    assert not list(world.elsewhere.iterdir()), "files were left outside the folder"
+    assert not list(elsewhere.rglob("*")), "files were left outside the folder"
+
+
+def environment(database: Path, elsewhere: Path) -> dict[str, str]:
+    """No cluster, tracking server or code from elsewhere; one registry for all stages."""
+    foreign = ("RAY_", "DVC_", "MLFLOW_", "XDG_", "PYTHONPATH")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    own = {
+        "PATH": f"{Path(sys.executable).parent}:{kept['PATH']}",
+        "MLFLOW_TRACKING_URI": f"sqlite:///{database}",
+        "TMPDIR": str(elsewhere),
+        "HOME": str(elsewhere),
+    }
+    return {**kept, **own}
 
 
 def files_below(folder: Path) -> set[Path]:

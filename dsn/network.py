@@ -12,7 +12,7 @@ from dsn.encoder import Encoder
 from dsn.fusion import ConcatFusion
 from dsn.heads import build_head
 from dsn.skeleton import Skeleton
-from dsn.temporal import TemporalStream
+from dsn.temporal import TemporalReadouts, TemporalStream
 from dsn.visual import VisualStream
 
 
@@ -32,6 +32,16 @@ class Readouts:
     """Of the visual stream before fusion, by the final head."""
     reconstruction: Float[Tensor, "B M P"] | None = None
     """The keyframe's pixels from the context tokens; in training only."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """All that is kept of the supporting frames; it does not depend on the keyframe."""
+
+    encoded: Float[Tensor, "B S n D"]
+    """The encoder's tokens."""
+    temporal: TemporalReadouts
+    """The temporal stream's readouts."""
 
 
 class SingleFrame(nn.Module):
@@ -74,21 +84,28 @@ class DSN(nn.Module):
         return self.read(tokens[:, 0], supporting=tokens[:, 1:])
 
     def read(self, keyframe: Float[Tensor, "B N C"], *, supporting: Float[Tensor, "B S N C"]) -> Readouts:
-        """Every readout, from the backbone's tokens. Only visual stream and fusion are handed the keyframe's."""
+        """Every readout, from the backbone's tokens."""
+        return self.answer(keyframe, memory=self.remember(supporting))
+
+    def remember(self, supporting: Float[Tensor, "B S N C"]) -> Memory:
+        """What the temporal stream makes of the supporting frames' tokens; no keyframe goes in."""
         encoded = self.encoder(supporting)
-        temporal = self.temporal(encoded, supporting=supporting)
-        answer = (temporal.keypoint + temporal.dense.mean(dim=1)) / 2
-        enhanced = self.visual(keyframe, encoded=encoded)
+        return Memory(encoded=encoded, temporal=self.temporal(encoded, supporting=supporting))
+
+    def answer(self, keyframe: Float[Tensor, "B N C"], *, memory: Memory) -> Readouts:
+        """Every readout, from the keyframe's tokens and a memory that may serve several keyframes."""
+        temporal = memory.temporal
+        enhanced = self.visual(keyframe, encoded=memory.encoded)
         visual = self.final_head(enhanced)
         if self.fusion is None:
-            final = (answer + visual) / 2
+            final = (temporal.answer + visual) / 2
         else:
             final = self.final_head(self.fusion(enhanced, temporal=temporal.features))
         return Readouts(
             final=final,
             keypoint=temporal.keypoint,
             dense=temporal.dense,
-            temporal=answer,
+            temporal=temporal.answer,
             visual=visual,
             reconstruction=temporal.reconstruction,
         )

@@ -26,6 +26,11 @@ class TemporalReadouts:
     reconstruction: Float[Tensor, "B M P"] | None
     """The keyframe's pixels, patch by patch; in training only."""
 
+    @property
+    def answer(self) -> Float[Tensor, "B K h w"]:
+        """What the stream answers: the mean of its two ways of reading."""
+        return (self.keypoint + self.dense.mean(dim=1)) / 2
+
 
 class TemporalStream(nn.Module):
     """Keypoint tokens and context tokens meet the encoder's tokens; then all three are read.

@@ -111,10 +111,10 @@ def run_all(networks: Networks, batches: Iterable[ClipBatch], *, grid: Grid) -> 
 def _run_batch(networks: Networks, batch: ClipBatch, *, grid: Grid) -> Iterator[tuple[str, str, Poses]]:
     """(method, condition, poses) of one batch."""
     size = networks.model.input_size
-    supporting = _tokens(networks.dual, _supporting(batch, networks.model))
+    memory = networks.dual.remember(_tokens(networks.dual, _supporting(batch, networks.model)))
     for name, how in grid.degradations().items():
         keyframe = degraded_keyframes(batch, how, clip=networks.clip)
-        answer = networks.dual.read(_tokens(networks.dual, keyframe[:, None])[:, 0], supporting=supporting)
+        answer = networks.dual.answer(_tokens(networks.dual, keyframe[:, None])[:, 0], memory=memory)
         yield "final", name, locate(answer.final, batch.to_source, input_size=size)
         alone = networks.single(normalize(keyframe)).final
         yield "single_frame", name, locate(alone, batch.to_source, input_size=size)

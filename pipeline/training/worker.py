@@ -113,7 +113,7 @@ def work(values: dict[str, Any]) -> None:
     torch.set_num_threads(job.cluster.threads)
     os.environ["OMP_NUM_THREADS"] = str(job.cluster.threads)
     recipe = job.recipe
-    wrap = partial(DistributedDataParallel, find_unused_parameters=True) if world > 1 else None
+    wrap = partial(DistributedDataParallel, static_graph=True) if world > 1 else None
     run = start(build_network(job, recipe).to(get_device()), recipe, wrap=wrap)
     kept = ray.train.get_checkpoint()
     if kept is not None:

@@ -74,6 +74,25 @@ def test_mean_fusion_averages_the_streams(config: ModelConfig, clips: Clips, sti
     assert not any(name.startswith("fusion") for name in network.state_dict())
 
 
+def test_one_memory_serves_several_keyframes(
+    config: ModelConfig, clips: Clips, stir: Callable[[nn.Module], None]
+) -> None:
+    network = build(config, POSETRACK).eval()
+    stir(network)
+    keyframe, supporting = clips
+    other = torch.zeros_like(keyframe)
+
+    memory = network.remember(network.backbone(supporting.flatten(0, 1)).reshape(2, 3, 48, -1))
+
+    for shown in (keyframe, other):
+        split = network.answer(network.backbone(shown), memory=memory)
+        whole = network(shown, supporting)
+        assert split.temporal is not None
+        assert whole.temporal is not None
+        torch.testing.assert_close(split.final, whole.final, atol=1e-5, rtol=0)
+        torch.testing.assert_close(split.temporal, whole.temporal, atol=1e-5, rtol=0)
+
+
 def test_one_supporting_frame_is_enough(config: ModelConfig, clips: Clips) -> None:
     causal = replace(config, clip=replace(config.clip, offsets=(-1,)))
 

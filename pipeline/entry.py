@@ -6,7 +6,9 @@ import logging
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import fields, is_dataclass
 from pathlib import Path
+from typing import Any
 
 from pipeline.refusal import Refusal
 
@@ -14,17 +16,27 @@ OUTS_ARE_GONE = "DVC removed this stage's old outputs before it ran; `dvc checko
 
 
 def run_stage(main: Callable[..., None]) -> None:
-    """Run a stage's `main`, whose parameters are all paths, from command-line flags of the same names.
+    """Run a stage's `main` from command-line flags named as its parameters.
 
-    A `Refusal` ends the process with its one line and status 1; every other error keeps its traceback.
+    Every parameter is a path, or a dataclass whose fields are paths, each a flag of its own. A `Refusal` ends the
+    process with its one line and status 1; every other error keeps its traceback.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     parser = argparse.ArgumentParser(description=inspect.getdoc(main))
-    for name in inspect.signature(main).parameters:
-        parser.add_argument(f"--{name.replace('_', '-')}", type=Path, required=True)
-    arguments = vars(parser.parse_args())
+    kinds = {name: parameter.annotation for name, parameter in inspect.signature(main).parameters.items()}
+    for flag in [flag for name, kind in kinds.items() for flag in _flags(name, kind)]:
+        parser.add_argument(f"--{flag}", type=Path, required=True)
+    given = vars(parser.parse_args())
     try:
-        main(**arguments)
+        main(**{name: _value(name, kind, given) for name, kind in kinds.items()})
     except Refusal as refusal:
         note = OUTS_ARE_GONE if "DVC_STAGE" in os.environ else ""
         sys.exit(f"{refusal}\n{note}".strip())
+
+
+def _flags(name: str, kind: type) -> list[str]:
+    return [field.name for field in fields(kind)] if is_dataclass(kind) else [name]
+
+
+def _value(name: str, kind: Any, given: dict[str, Path]) -> Any:
+    return kind(**{flag: given[flag] for flag in _flags(name, kind)}) if is_dataclass(kind) else given[name]

@@ -14,8 +14,8 @@ from pipeline.posetrack.index import DataConfig, PrepareConfig
 from pipeline.refusal import Refusal
 from pipeline.report.config import ReportConfig
 from pipeline.search.config import TuneConfig, first_values
-from pipeline.shards.plan import ShardConfig
 from pipeline.shards.reader import ReaderConfig
+from pipeline.shards.recipe import ShardConfig
 from pipeline.tracking.config import TrackingConfig
 from pipeline.tracking.gate import GateConfig
 from pipeline.training.config import TrainConfig

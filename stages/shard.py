@@ -6,7 +6,7 @@ from dsn.config import ClipConfig
 from pipeline import params
 from pipeline.entry import run_stage
 from pipeline.posetrack.index import read_index
-from pipeline.shards.plan import Recipe, ShardConfig
+from pipeline.shards.recipe import Recipe, ShardConfig
 from pipeline.shards.writer import write_shards
 
 P = Path("params.yaml")

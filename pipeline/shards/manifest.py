@@ -7,7 +7,7 @@ from dsn.skeleton import Skeleton
 from pipeline import params
 from pipeline.artifacts import read_json, write_json
 from pipeline.refusal import Refusal
-from pipeline.shards.plan import Recipe
+from pipeline.shards.recipe import Recipe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,8 @@ from pipeline.artifacts import sha256
 from pipeline.posetrack.index import Index
 from pipeline.shards import record
 from pipeline.shards.manifest import Manifest, Shard, write_manifest
-from pipeline.shards.plan import SPLITS, Recipe, Split, assign, clips, refuse_overlap
+from pipeline.shards.plan import assign, clips, refuse_overlap
+from pipeline.shards.recipe import SPLITS, Recipe, Split
 from pipeline.shards.record import RecordWriter
 from pipeline.shards.sample import make_key
 from pipeline.shards.spill import Piece, Spilled, VideoTask, spill_video

@@ -12,7 +12,8 @@ import pandas as pd
 
 from pipeline.refusal import Refusal
 from pipeline.shards.crop import Image, shrinking_warp
-from pipeline.shards.plan import Recipe, samples_of
+from pipeline.shards.plan import samples_of
+from pipeline.shards.recipe import Recipe
 from pipeline.shards.record import RecordWriter
 from pipeline.shards.sample import ClipSample, to_json
 

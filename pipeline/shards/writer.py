@@ -10,7 +10,7 @@ from pipeline.cluster import connected
 from pipeline.posetrack.index import Index
 from pipeline.refusal import Refusal
 from pipeline.shards.pack import pack_splits
-from pipeline.shards.plan import Recipe, Split
+from pipeline.shards.recipe import Recipe, Split
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")

@@ -19,7 +19,7 @@ from dsn.config import (
 from pipeline.posetrack.index import PrepareConfig, prepare, read_index
 from pipeline.shards.batch import ClipBatch
 from pipeline.shards.pack import pack_splits
-from pipeline.shards.plan import Recipe, ShardConfig
+from pipeline.shards.recipe import Recipe, ShardConfig
 from pipeline.shards.sample import ClipSample, make_key
 
 OFFSETS = (-2, -1, 1, 2)

@@ -13,8 +13,8 @@ from dsn.skeleton import POSETRACK
 from pipeline.posetrack.index import Index
 from pipeline.shards.augment import AugmentConfig
 from pipeline.shards.pack import pack_splits
-from pipeline.shards.plan import Recipe, ShardConfig
 from pipeline.shards.reader import ReaderConfig
+from pipeline.shards.recipe import Recipe, ShardConfig
 from pipeline.shards.sample import ClipSample, make_key
 
 HEIGHT, WIDTH = 60, 80

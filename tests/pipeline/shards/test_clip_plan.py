@@ -8,16 +8,8 @@ import pytest
 from pipeline.posetrack.index import Index
 from pipeline.refusal import Refusal
 from pipeline.shards.crop import transform
-from pipeline.shards.plan import (
-    Recipe,
-    Split,
-    assign,
-    clips,
-    frames_used,
-    interpolated_bbox,
-    refuse_overlap,
-    samples_of,
-)
+from pipeline.shards.plan import assign, clips, frames_used, interpolated_bbox, refuse_overlap, samples_of
+from pipeline.shards.recipe import Recipe, Split
 from pipeline.shards.sample import ClipSample
 
 CLIP = (-2, -1, 0, 1, 2)

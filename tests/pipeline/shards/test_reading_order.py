@@ -8,7 +8,7 @@ from dsn.skeleton import POSETRACK
 from pipeline.refusal import Refusal
 from pipeline.shards.manifest import Manifest, Shard, read_manifest
 from pipeline.shards.order import evaluation_places, steps_per_epoch, training_places
-from pipeline.shards.plan import Recipe, ShardConfig
+from pipeline.shards.recipe import Recipe, ShardConfig
 
 RECIPE = Recipe(
     shard=ShardConfig(margin=1.5, quality=90, reach=4, samples_per_shard=9, min_shards=1, seed=0),

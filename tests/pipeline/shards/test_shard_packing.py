@@ -17,7 +17,7 @@ from pipeline.posetrack.index import Index, PrepareConfig, build_index
 from pipeline.refusal import Refusal
 from pipeline.shards.manifest import read_manifest
 from pipeline.shards.pack import pack_splits
-from pipeline.shards.plan import Recipe
+from pipeline.shards.recipe import Recipe
 from pipeline.shards.sample import from_json
 
 

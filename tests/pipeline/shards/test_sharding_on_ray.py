@@ -6,7 +6,7 @@ import pytest
 from pipeline.posetrack.index import Index
 from pipeline.refusal import Refusal
 from pipeline.shards.pack import pack_splits
-from pipeline.shards.plan import Recipe
+from pipeline.shards.recipe import Recipe
 from pipeline.shards.writer import write_shards
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::ResourceWarning")]

@@ -33,7 +33,13 @@ def recipe() -> Recipe:
         heatmap=HeatmapConfig(stride=4, sigma=1.0),
         backbone=BackboneConfig(name="test_vit", stride=16, width=64),
         encoder=EncoderConfig(
-            stride=16, width=32, heads=2, mlp_ratio=1.0, joint_blocks=1, divided_blocks=0, temporal_positions="learnable"
+            stride=16,
+            width=32,
+            heads=2,
+            mlp_ratio=1.0,
+            joint_blocks=1,
+            divided_blocks=0,
+            temporal_positions="learnable",
         ),
         temporal=TemporalConfig(blocks=1, context_patch=16),
         visual=VisualConfig(heads=2, mlp_ratio=1.0),

@@ -1,9 +1,12 @@
 """dvc.yaml is true: what a stage imports, reads and writes is what it declares, no less and no more."""
 
 import ast
+import importlib
+import inspect
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -156,13 +159,18 @@ def test_every_stage_has_its_module_and_says_what_it_does() -> None:
 
 @pytest.mark.parametrize("name", STAGES)
 def test_a_command_gives_its_stage_every_path_it_asks_for(name: str) -> None:
-    module = ast.parse((ROOT / "stages" / f"{name}.py").read_text(encoding="utf-8"))
-    main = next(node for node in module.body if isinstance(node, ast.FunctionDef) and node.name == "main")
+    parameters = inspect.signature(importlib.import_module(f"stages.{name}").main).parameters
     command = STAGES[name]["cmd"].split()
 
     assert command[:3] == ["python", "-m", f"stages.{name}"]
-    arguments = [*main.args.args, *main.args.kwonlyargs]
-    assert command[3::2] == [f"--{argument.arg.replace('_', '-')}" for argument in arguments]
+    flags = [flag for parameter in parameters.values() for flag in flags_of(parameter)]
+    assert command[3::2] == [f"--{flag}" for flag in flags]
+
+
+def flags_of(parameter: inspect.Parameter) -> list[str]:
+    """The flags of a parameter of a stage's main: its name, or the names of its fields."""
+    kind = parameter.annotation
+    return [field.name for field in fields(kind)] if is_dataclass(kind) else [parameter.name]
 
 
 @pytest.mark.parametrize("name", STAGES)

@@ -50,7 +50,7 @@ def trial_job(job: Job, config: TuneConfig) -> Job:
         job.train,
         steps=config.steps,
         warmup_steps=min(job.train.warmup_steps, config.steps // 4),
-        log_every=config.steps,
+        log_every=config.report_every,
         evaluate_every=config.report_every,
     )
     cluster = replace(

@@ -39,6 +39,8 @@ class AugmentConfig:
     """The region's centre varies by this share of its sides to either side."""
     half_body: float
     """Probability of a view of only the upper or lower body."""
+    color: float
+    """Each channel's contrast and brightness vary by this share to either side, alike in all frames."""
     occluder: float
     """Probability of a patch over the same place of all frames."""
     keyframe_dropout: float
@@ -53,8 +55,9 @@ class AugmentConfig:
             raise ValueError(f"rotation: got {self.rotation}, wanted 0 to 180")
         if not 0 <= self.scale < 1:
             raise ValueError(f"scale: got {self.scale}, wanted at least 0 and less than 1")
-        if not 0 <= self.shift <= 1:
-            raise ValueError(f"shift: got {self.shift}, wanted 0 to 1")
+        for name in ("shift", "color"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name}: got {getattr(self, name)}, wanted 0 to 1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +120,17 @@ def flip_order(skeleton: Skeleton) -> list[int]:
     for left, right in skeleton.flip_pairs:
         order[left], order[right] = right, left
     return order
+
+
+def recolor(frames: UInt8[np.ndarray, "T H W 3"], config: AugmentConfig, rng: np.random.Generator) -> None:
+    """Vary contrast and brightness of each channel, in place, as other light and other clothes would."""
+    if config.color == 0:
+        return
+    gains, shifts = rng.uniform(-config.color, config.color, (2, 3))
+    levels = np.arange(256)[:, None] / 255 - 0.5
+    table = np.clip(255 * (levels * (1 + gains) + 0.5 + shifts / 2), 0, 255).astype(np.uint8)[None]
+    for frame in frames:
+        cv2.LUT(frame, table, dst=frame)
 
 
 def cover(

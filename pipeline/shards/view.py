@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from dsn.skeleton import Skeleton
-from pipeline.shards.augment import AugmentConfig, cover, draw_view, flip_order
+from pipeline.shards.augment import AugmentConfig, cover, draw_view, flip_order, recolor
 from pipeline.shards.batch import Clip
 from pipeline.shards.crop import Affine, Image, compose, inverse, region, transform, upright, warp
 from pipeline.shards.sample import ClipSample
@@ -34,6 +34,7 @@ def training_clip(
         sample, load(), to_source=view.to_source, input_size=input_size, skeleton=skeleton, channels=channels
     )
     is_keyframe = [sample.frames_used[time] == sample.frame for time in times]
+    recolor(clip.frames, augment, rng)
     cover(clip.frames, augment, rng, is_keyframe=is_keyframe)
     return clip
 

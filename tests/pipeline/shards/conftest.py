@@ -1,6 +1,7 @@
 """A small dataset as an index with its images, and the shards made of it."""
 
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,17 @@ def _person(video: str, frame: int, frame_id: int, person: int) -> dict[str, Any
 
 def augment_of(**changes: float) -> AugmentConfig:
     """No variation but what is asked for."""
-    names = ("flip", "rotation", "rotation_probability", "scale", "shift", "half_body", "occluder", "keyframe_dropout")
+    names = (
+        "flip",
+        "rotation",
+        "rotation_probability",
+        "scale",
+        "shift",
+        "half_body",
+        "color",
+        "occluder",
+        "keyframe_dropout",
+    )
     return AugmentConfig(**(dict.fromkeys(names, 0.0) | changes))
 
 

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from dsn.skeleton import POSETRACK
-from pipeline.shards.augment import AugmentConfig, View, cover, draw_view, flip_order, generator
+from pipeline.shards.augment import AugmentConfig, View, cover, draw_view, flip_order, generator, recolor
 from pipeline.shards.crop import inverse, region, scale_of, transform, upright
 from pipeline.shards.sample import ClipSample
 
@@ -171,3 +171,24 @@ def test_dropout_comes_as_often_as_asked(make_augment: MakeAugment) -> None:
 def test_impossible_augmentation_is_refused(name: str, value: float, make_augment: MakeAugment) -> None:
     with pytest.raises(ValueError, match=f"{name}: got {value}"):
         make_augment(**{name: value})
+
+
+def test_colors_vary_by_channel_and_alike_in_all_frames(make_augment: MakeAugment) -> None:
+    frames = np.full((3, 4, 4, 3), 128, dtype=np.uint8)
+    frames[:, 0, 0] = 0
+
+    recolor(frames, make_augment(color=0.4), np.random.default_rng(0))
+
+    assert (frames == frames[0]).all()
+    assert len(set(frames[0, 1, 1].tolist())) == 3
+    gains, shifts = np.random.default_rng(0).uniform(-0.4, 0.4, (2, 3))
+    assert frames[0, 1, 1].tolist() == (255 * ((128 / 255 - 0.5) * (1 + gains) + 0.5 + shifts / 2)).astype(int).tolist()
+    assert (frames[0, 0, 0] <= frames[0, 1, 1]).all()
+
+
+def test_colors_can_be_left_as_they_are(make_augment: MakeAugment) -> None:
+    frames = np.arange(48, dtype=np.uint8).reshape(1, 4, 4, 3)
+
+    recolor(frames, make_augment(color=0.0), np.random.default_rng(0))
+
+    assert frames.ravel().tolist() == list(range(48))

@@ -10,9 +10,9 @@ def pckh_hits(
     truth: Float[Tensor, "B K 2"],
     *,
     visible: Bool[Tensor, "B K"],
-    head_size: Float[Tensor, "B"],
+    head_size: Float[Tensor, " B"],
     threshold: float,
-) -> tuple[Int[Tensor, "K"], Int[Tensor, "K"]]:
+) -> tuple[Int[Tensor, " K"], Int[Tensor, " K"]]:
     """For each joint, how many keypoints are within `threshold` head sizes of the truth, and how many were counted.
 
     All in the same pixels. Counted are the visible joints of people whose head size is known (not NaN). Both numbers
@@ -23,6 +23,6 @@ def pckh_hits(
     return (counted & (distances <= threshold)).sum(dim=0), counted.sum(dim=0)
 
 
-def rate(hits: Int[Tensor, "K"], counted: Int[Tensor, "K"]) -> Float[Tensor, "K"]:
+def rate(hits: Int[Tensor, " K"], counted: Int[Tensor, " K"]) -> Float[Tensor, " K"]:
     """Hits as a share of those counted, in percent; NaN for a joint that was never counted."""
     return torch.where(counted > 0, 100 * hits / counted.clamp(min=1), torch.nan)

@@ -149,9 +149,10 @@ def _data() -> tuple[str, str, str]:
         for out in stage["outs"]
         if isinstance(out, str)
     }
-    if root in made:
-        return "ok", f"{root} is drawn by the pipeline", ""
-    return "ok", check_root(Path(root)), ""
+    if str(root) in made:
+        return "ok", f"{root} is what a stage of the pipeline makes", ""
+    check_root(root)
+    return "ok", f"{root} has annotations that can be read", ""
 
 
 def _tracking() -> tuple[str, str, str]:

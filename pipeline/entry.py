@@ -34,9 +34,9 @@ def run_stage(main: Callable[..., None]) -> None:
         sys.exit(f"{refusal}\n{note}".strip())
 
 
-def _flags(name: str, kind: type) -> list[str]:
+def _flags(name: str, kind: Any) -> list[str]:
     return [field.name for field in fields(kind)] if is_dataclass(kind) else [name]
 
 
-def _value(name: str, kind: Any, given: dict[str, Path]) -> Any:
+def _value(name: str, kind: Callable[..., Any], given: dict[str, Path]) -> Any:
     return kind(**{flag: given[flag] for flag in _flags(name, kind)}) if is_dataclass(kind) else given[name]

@@ -1,13 +1,7 @@
 """The whole DAG on drawn data, in a clone: it runs once, and then only what changed runs again."""
 
 import json
-import os
-import re
-import shutil
-import signal
 import subprocess
-import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,10 +9,9 @@ import pytest
 
 from pipeline import params
 from pipeline.artifacts import read_json, write_text
+from tests.world.clone import ROOT, SECONDS, clean_environment, clone_of_head, dvc, stages_run
 
-ROOT = Path(__file__).parents[1]
 STAGES = list(params.read(ROOT / "dvc.yaml")["stages"])
-SECONDS = 600.0
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(2 * SECONDS)]
 
@@ -36,47 +29,11 @@ class Clone:
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """The clone, after `dvc repro`; DVC's site cache goes into the test's own folder."""
-    if shutil.which("git") is None or not (ROOT / ".git").exists():
-        pytest.skip("this is not a git repository, so there is nothing to clone")
     folder = tmp_path_factory.mktemp("whole") / "dsn-pose"
-    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder)], check=True)
+    clone_of_head(folder)
     params.use_preset(folder / "params.yaml", folder / "tests" / "world", "tiny")
     environment = clean_environment(site=folder.parent / "site")
     return Clone(folder=folder, environment=environment, first=dvc("repro", folder=folder, environment=environment))
-
-
-def clean_environment(*, site: Path) -> dict[str, str]:
-    """This environment's programs, and no cluster, server or DVC settings from elsewhere."""
-    foreign = ("RAY_", "DVC_", "MLFLOW_", "PYTHONPATH")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-    path = f"{Path(sys.executable).parent}:{kept['PATH']}"
-    return {**kept, "PATH": path, "DVC_SITE_CACHE_DIR": str(site), "DVC_NO_ANALYTICS": "1"}
-
-
-def dvc(*arguments: str, folder: Path, environment: Mapping[str, str]) -> str:
-    """What a DVC command prints, which must succeed; one that takes too long is interrupted, so that it cleans up."""
-    process = subprocess.Popen(
-        ["dvc", *arguments],
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        output, _ = process.communicate(timeout=SECONDS)
-    except BaseException:
-        os.killpg(process.pid, signal.SIGINT)
-        process.communicate(timeout=60)
-        raise
-    assert process.returncode == 0, output
-    return output
-
-
-def stages_run(output: str) -> list[str]:
-    """Names of the stages that a `dvc repro` ran."""
-    return re.findall(r"^Running stage '([\w-]+)'", output, flags=re.MULTILINE)
 
 
 def test_the_first_run_runs_every_stage_and_ends_with_a_page(clone: Clone) -> None:

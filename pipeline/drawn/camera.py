@@ -34,7 +34,7 @@ class Camera:
         y = self.center[1] - scale * viewed[..., 1]
         return np.stack([x, y], axis=-1)
 
-    def scale(self, viewed: Float[NDArray[np.float64], "T *P 3"]) -> Float[NDArray[np.float64], "T *P"]:
+    def scale(self, viewed: Float[NDArray[np.float64], "T *P 3"]) -> Float[NDArray[np.float64], " T *P"]:
         """Pixels a metre at points in camera axes."""
         focal = self.focal.reshape((-1,) + (1,) * (viewed.ndim - 2))
         return np.asarray(focal / np.maximum(viewed[..., 2], NEAREST))

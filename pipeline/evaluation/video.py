@@ -35,7 +35,7 @@ def refuse(path: Path, frame: str, *, field: str, problem: str) -> NoReturn:
     raise Refusal(f"{path}: frame {frame}: {field}: {problem}")
 
 
-def refuse_unless_finite(values: Float64[np.ndarray, "n *rest"], path: Path, *, frames: list[str], field: str) -> None:
+def refuse_unless_finite(values: Float64[np.ndarray, " n *rest"], path: Path, *, frames: list[str], field: str) -> None:
     """Stop at the first row of `values` that holds NaN or infinity; `frames` names each row's frame."""
     wrong = ~np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
     if wrong.any():

@@ -10,7 +10,7 @@ from pipeline.tracking.tracker import Tracker
 log = logging.getLogger(__name__)
 
 
-class TrialFollower(Callback):  # type: ignore[misc]  # Ray is untyped
+class TrialFollower(Callback):
     """Keeps each trial's values and scores as a nested run of the tracker."""
 
     def __init__(self, tracker: Tracker, metric: str) -> None:

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int64
 from pipeline.posetrack.index import Index
 from pipeline.refusal import Refusal
 from pipeline.shards.crop import region, upright, widened
-from pipeline.shards.recipe import Recipe, ShardConfig, Split
+from pipeline.shards.recipe import SPLITS, Recipe, ShardConfig, Split
 from pipeline.shards.sample import Bbox, ClipSample, Row, make_key
 
 HEAD_SHARE = 0.6

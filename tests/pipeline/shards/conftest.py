@@ -101,17 +101,7 @@ def _person(video: str, frame: int, frame_id: int, person: int) -> dict[str, Any
 
 def augment_of(**changes: float) -> AugmentConfig:
     """No variation but what is asked for."""
-    names = (
-        "flip",
-        "rotation",
-        "rotation_probability",
-        "scale",
-        "shift",
-        "half_body",
-        "color",
-        "occluder",
-        "keyframe_dropout",
-    )
+    names = [field.name for field in fields(AugmentConfig)]
     return AugmentConfig(**(dict.fromkeys(names, 0.0) | changes))
 
 

@@ -125,6 +125,16 @@ def test_params_with_an_overlay_hold_only_what_the_stages_know(path: Path, tmp_p
     check_params(tmp_path / "params.yaml")
 
 
+@pytest.mark.parametrize("name", [path.stem for path in OVERLAYS if path.parent.name == "presets"])
+def test_the_drawn_preset_is_the_default_and_undoes_every_other(name: str, tmp_path: Path) -> None:
+    shutil.copyfile(ROOT / "params.yaml", tmp_path / "params.yaml")
+
+    params.use_preset(tmp_path / "params.yaml", ROOT / "presets", name)
+    params.use_preset(tmp_path / "params.yaml", ROOT / "presets", "drawn")
+
+    assert params.read(tmp_path / "params.yaml") == params.read(ROOT / "params.yaml")
+
+
 @pytest.mark.parametrize("path", PAGES, ids=shown)
 def test_the_links_of_a_page_lead_somewhere(path: Path) -> None:
     targets = links(path.read_text(encoding="utf-8"))

@@ -1,5 +1,7 @@
 """A dressed person: body and looks become parts to paint."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from pipeline.drawn.appearance import Appearance, Colour, shade
@@ -15,6 +17,12 @@ HAND = (0.026, 0.036, 0.034, 0.022)
 THIGH = (0.088, 0.086, 0.072, 0.058)
 SHIN = (0.056, 0.063, 0.05, 0.038)
 AVERAGE = 1.75
+ARM_ENDS = ("shoulder", "elbow")
+LEG_ENDS = ("hip", "knee")
+SHADOW = 1.0
+"""Share of the light that a limb loses for each metre that it is behind the other one."""
+DARKEST = 0.6
+IN_SHADOW = ("skin", "top", "accent", "bottom", "socks", "shoes", "sole", "pattern_colour")
 
 
 def dress(
@@ -28,14 +36,25 @@ def dress(
     pelvis, chest, head = (_turned(axes, camera) for axes in (body.pelvis, body.chest, body.head))
     parts: list[Part] = []
     for side in ("left", "right"):
-        parts += _arm(pen, points, side=side, girth=girth, appearance=appearance)
-        parts += _leg(pen, points, side=side, girth=girth, appearance=appearance)
+        arm = _in_shadow(appearance, points, side=side, limb=ARM_ENDS)
+        leg = _in_shadow(appearance, points, side=side, limb=LEG_ENDS)
+        parts += _arm(pen, points, side=side, girth=girth, appearance=arm)
+        parts += _leg(pen, points, side=side, girth=girth, appearance=leg)
     trunk = Trunk(points["pelvis"], points["waist"], points["neck"], pelvis, chest, proportions)
     parts += trunk_parts(pen, trunk, appearance)
     if appearance.skirt:
         parts.append(_skirt(pen, points, girth=girth, appearance=appearance))
     parts.append(_neck(pen, points, girth=girth, skin=appearance.skin))
     return parts + head_parts(pen, Skull(points["head"], head * proportions.head), appearance)
+
+
+def _in_shadow(appearance: Appearance, points: dict[str, Array], *, side: str, limb: tuple[str, ...]) -> Appearance:
+    """The looks of one limb: the farther of a pair lies in the body's shadow, the darker the farther it is behind."""
+    other = "right" if side == "left" else "left"
+    depth, opposite = (np.mean([points[f"{which}_{end}"][:, 2] for end in limb]) for which in (side, other))
+    light = float(np.clip(1 - SHADOW * (depth - opposite), DARKEST, 1))
+    dimmed = {name: shade(getattr(appearance, name), light) for name in IN_SHADOW}
+    return replace(appearance, **dimmed)
 
 
 def _turned(axes: Array, camera: Camera) -> Array:

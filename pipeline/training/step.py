@@ -61,7 +61,8 @@ def optimizer(network: nn.Module, config: TrainConfig) -> AdamW:
         [
             {"params": members, "lr": config.learning_rate * share, "weight_decay": decay}
             for (share, decay), members in groups.items()
-        ]
+        ],
+        fused=True,
     )
 
 

@@ -74,7 +74,7 @@ def connected() -> Iterator[None]:
             log_to_driver=False,
             logging_level=logging.ERROR,
             _temp_dir=session,
-            runtime_env=_runtime_env(),
+            runtime_env=_runtime_env(session),
         )
         try:
             yield
@@ -99,6 +99,11 @@ def _private_session() -> Iterator[str]:
         shutil.rmtree(session, ignore_errors=True)
 
 
-def _runtime_env() -> dict[str, object]:
-    """Workers run this project's code; git-ignored files stay behind, so data never travels this way."""
-    return {"working_dir": str(Path.cwd()), "excludes": ["tests", "docs"], "env_vars": dict(QUIET)}
+def _runtime_env(*excludes: str) -> dict[str, object]:
+    """Workers run this project's code; git-ignored files stay behind, so data never travels this way.
+
+    Ray packs the folder into its session: a session below the folder would be packed into itself until the disk is full.
+    """
+    root = Path.cwd()
+    inside = [str(Path(path).relative_to(root)) for path in excludes if Path(path).is_relative_to(root)]
+    return {"working_dir": str(root), "excludes": ["tests", "docs", *inside], "env_vars": dict(QUIET)}

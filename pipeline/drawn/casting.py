@@ -102,13 +102,13 @@ def _actor(
     sideways = float(rng.choice([-1.0, 1.0]))
     gait = "run" if rng.random() < 0.45 else "walk"
     if role == "act":
-        heading = np.pi + float(rng.normal(0, 0.8)) if rng.random() < 0.7 else float(rng.uniform(0, 2 * np.pi))
+        heading = np.pi + float(rng.normal(0, 0.6)) if rng.random() < 0.85 else float(rng.uniform(0, 2 * np.pi))
         cues = _actions(lens.duration, rng)
     elif role == "near":
         heading = float(rng.choice([0.0, np.pi])) + float(rng.normal(0, 0.4))
         cues = (Cue(motion="walk", start=0.0),)
     else:
-        heading = sideways * np.pi / 2 + float(rng.normal(0, 0.25))
+        heading = sideways * (np.pi / 2 + float(rng.normal(0.45, 0.3)))  # mostly a little towards the camera
         cues = _passing(gait, lens.duration, rng)
         column = float(rng.uniform(0.25, 0.75)) if role == "pass" else 0.5 + 0.5 * float(rng.choice([-1.0, 1.0]))
     x = (column - 0.5) * lens.size[1] / lens.focal * away

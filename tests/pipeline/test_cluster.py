@@ -1,0 +1,107 @@
+"""A private Ray cluster ends with the work, however the work ends."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from pipeline.cluster import ClusterConfig
+
+ROOT = Path(__file__).parents[2]
+WORK = """
+import sys, time
+from pipeline.cluster import connected
+with connected():
+    print("up", flush=True)
+    {then}
+"""
+
+
+def config(**changes: object) -> ClusterConfig:
+    values: dict[str, object] = {
+        "workers": 2,
+        "cpus_per_worker": 1.0,
+        "gpus_per_worker": 0.0,
+        "max_failures": 0,
+        "storage": "runs",
+    }
+    return ClusterConfig(**(values | changes))  # type: ignore[arg-type]
+
+
+def test_a_folder_of_checkpoints_is_absolute_and_a_url_is_itself() -> None:
+    assert config().storage_path == str(Path("runs").resolve())
+    assert config(storage="s3://bucket/runs").storage_path == "s3://bucket/runs"
+
+
+@pytest.mark.parametrize(("cpus", "threads"), [(0.5, 1), (1.0, 1), (3.5, 3)])
+def test_a_worker_has_a_thread_a_cpu(cpus: float, threads: int) -> None:
+    assert config(cpus_per_worker=cpus).threads == threads
+
+
+@pytest.mark.parametrize("change", [{"workers": 0}, {"cpus_per_worker": 0.0}])
+def test_what_no_cluster_can_give_is_refused(change: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=f"{next(iter(change))}: got 0"):
+        config(**change)
+
+
+def started(then: str, folder: Path) -> subprocess.Popen[str]:
+    """A process with a cluster that is up; its temporary files go to `folder`."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", WORK.format(then=then)],
+        cwd=folder / "w",
+        env={**os.environ, "TMPDIR": str(folder / "t"), "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "up\n"
+    return process
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A folder to work in and one for temporary files; their names are short, since a socket's path ends at 107 bytes."""
+    with tempfile.TemporaryDirectory(prefix="c") as folder:
+        for name in ("w", "t"):
+            Path(folder, name).mkdir()
+        yield Path(folder)
+
+
+def of_cluster(folder: Path) -> list[str]:
+    """Command lines of processes that know the folder."""
+    lines = [" ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])]
+    return [line for line in lines if str(folder) in line]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("then", "how", "status"),
+    [("pass", None, 0), ("time.sleep(60)", signal.SIGINT, -signal.SIGINT)],
+    ids=["finished", "interrupted"],
+)
+def test_nothing_is_left_of_a_cluster(then: str, how: signal.Signals | None, status: int, place: Path) -> None:
+    process = started(then, place)
+    if how is not None:
+        process.send_signal(how)
+
+    process.communicate(timeout=60)
+
+    assert process.returncode == status
+    assert of_cluster(place) == []
+    assert [path.name for path in (place / "t").iterdir() if path.name.startswith("dsn-pose")] == []
+
+
+@pytest.mark.slow
+def test_the_logs_of_work_that_failed_are_kept(place: Path) -> None:
+    _, errors = started("sys.exit('it broke')", place).communicate(timeout=60)
+
+    assert "it broke" in errors
+    assert of_cluster(place) == []
+    assert list((place / "w" / ".ray" / "logs").glob("session_*/raylet.out"))

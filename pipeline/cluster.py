@@ -102,7 +102,8 @@ def _private_session() -> Iterator[str]:
 def _runtime_env(*excludes: str) -> dict[str, object]:
     """Workers run this project's code; git-ignored files stay behind, so data never travels this way.
 
-    Ray packs the folder into its session: a session below the folder would be packed into itself until the disk is full.
+    Ray packs the folder into its session; a session below the folder would be packed into itself until the disk is
+    full.
     """
     root = Path.cwd()
     inside = [str(Path(path).relative_to(root)) for path in excludes if Path(path).is_relative_to(root)]

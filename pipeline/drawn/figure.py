@@ -22,7 +22,6 @@ LEG_ENDS = ("hip", "knee")
 SHADOW = 1.0
 """Share of the light that a limb loses for each metre that it is behind the other one."""
 DARKEST = 0.6
-IN_SHADOW = ("skin", "top", "accent", "bottom", "socks", "shoes", "sole", "pattern_colour")
 
 
 def dress(
@@ -53,8 +52,17 @@ def _in_shadow(appearance: Appearance, points: dict[str, Array], *, side: str, l
     other = "right" if side == "left" else "left"
     depth, opposite = (np.mean([points[f"{which}_{end}"][:, 2] for end in limb]) for which in (side, other))
     light = float(np.clip(1 - SHADOW * (depth - opposite), DARKEST, 1))
-    dimmed = {name: shade(getattr(appearance, name), light) for name in IN_SHADOW}
-    return replace(appearance, **dimmed)
+    return replace(
+        appearance,
+        skin=shade(appearance.skin, light),
+        top=shade(appearance.top, light),
+        accent=shade(appearance.accent, light),
+        pattern_colour=shade(appearance.pattern_colour, light),
+        bottom=shade(appearance.bottom, light),
+        socks=shade(appearance.socks, light),
+        shoes=shade(appearance.shoes, light),
+        sole=shade(appearance.sole, light),
+    )
 
 
 def _turned(axes: Array, camera: Camera) -> Array:

@@ -67,7 +67,7 @@ def started(then: str, folder: Path) -> subprocess.Popen[str]:
 
 @pytest.fixture
 def place() -> Iterator[Path]:
-    """A folder to work in and one for temporary files; their names are short, since a socket's path ends at 107 bytes."""
+    """Two folders, to work in and for temporary files, with short names: a socket's path ends at 107 bytes."""
     with tempfile.TemporaryDirectory(prefix="c") as folder:
         for name in ("w", "t"):
             Path(folder, name).mkdir()

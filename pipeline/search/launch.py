@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pandas as pd
 import ray
 import ray.tune
@@ -33,6 +34,7 @@ def search(config: TuneConfig, job: dict[str, Any], *, name: str, storage: str, 
     Returns:
         One row a trial, best first: `trial`, `status`, `step`, the metric, and a column for each searched key.
     """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     folder = Path(storage, name)
     resources = {"cpu": config.cpus_per_trial, "gpu": config.gpus_per_trial}
     cluster: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]

@@ -146,7 +146,7 @@ def cover(
         frames: a clip of input crops.
         config: the probabilities.
         rng: the sample's random numbers.
-        is_keyframe: which of the frames show the keyframe, repeats of it at a video's border included.
+        is_keyframe: which of the frames show the keyframe, its repeats in a video of one frame included.
     """
     if rng.random() < config.occluder:
         _patch(frames, rng, shares=(0.1, 0.4))

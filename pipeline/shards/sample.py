@@ -52,7 +52,7 @@ class ClipSample:
     """Affine from a pixel of the stored crop to the source frame; the same for every frame of the clip."""
     frames_used: tuple[int, ...]
     """Positions of the T frames, in order of time: after clipping at the video's borders and standing in for missing
-    images, so a position may come twice, and a supporting frame may be the keyframe itself."""
+    images, so a position may come twice; a supporting frame is the keyframe only where a video has no other."""
 
     def __post_init__(self) -> None:
         """Refuse a key that is not this sample's own."""

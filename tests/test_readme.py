@@ -30,7 +30,6 @@ PHRASES = {
     "pyproject.toml": "The package, its dependencies, and the rules of ruff, mypy, pytest and import-linter",
     "requirements.lock": "The exact versions that `make` installs",
     "docs/pictures/drawn.jpg": "Frames that this project drew",
-    "benchmarks": "One runnable module for each measured claim, printing one JSON line",
     "docs": "What the code does not say itself",
     "docs/decisions": "Hard choices: context, decision, consequences",
     "docs/pictures": "The pictures of these pages",

@@ -6,6 +6,7 @@ from dsn.config import ClipConfig
 from pipeline import params
 from pipeline.entry import run_stage
 from pipeline.posetrack.index import read_index
+from pipeline.shards.border import Views
 from pipeline.shards.recipe import Recipe, ShardConfig
 from pipeline.shards.writer import write_shards
 
@@ -18,6 +19,12 @@ def main(index: Path, root: Path, out: Path) -> None:
         shard=params.load(P, "shard", into=ShardConfig),
         input_size=params.load(P, "model.input_size", into=tuple[int, int]),
         offsets=params.load(P, "model.clip", into=ClipConfig).offsets,
+        views=Views(
+            rotation=params.load(P, "reader.augment.rotation", into=float),
+            rotation_probability=params.load(P, "reader.augment.rotation_probability", into=float),
+            scale=params.load(P, "reader.augment.scale", into=float),
+            shift=params.load(P, "reader.augment.shift", into=float),
+        ),
     )
     write_shards(read_index(index), root, out, recipe)
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from pipeline.shards.border import Views, border_of
+
 Split = Literal["train", "select", "val"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 
@@ -11,8 +13,9 @@ SPLITS: tuple[Split, ...] = get_args(Split)
 class ShardConfig:
     """How clips are cropped and packed (section `shard`)."""
 
-    margin: float
-    """Sides of the stored crop in sides of the input: room for rotation, scale and shift."""
+    coverage: float
+    """Share of the pixels of training views, on average, that stored crops have around the input's: decides the border
+    that `reader.augment` needs."""
     quality: int
     """JPEG quality of stored crops, 1 to 100."""
     reach: int
@@ -20,14 +23,15 @@ class ShardConfig:
     samples_per_shard: int
     """The largest number of samples in one tar."""
     min_shards: int
-    """The smallest number of tars of a split: at least 4 for each reading process there may be."""
+    """The smallest number of tars of a split: at least 4 for each process that reads, which is checked against
+    `cluster.workers` and `reader.workers`, not derived from them, so that shards do not depend on the machine."""
     seed: int
     """Decides the order in which train and select are packed."""
 
     def __post_init__(self) -> None:
         """Refuse numbers that pack nothing."""
-        if self.margin < 1:
-            raise ValueError(f"margin: got {self.margin}, wanted at least 1")
+        if not 0 < self.coverage <= 1:
+            raise ValueError(f"coverage: got {self.coverage}, wanted more than 0 and at most 1")
         if not 1 <= self.quality <= 100:
             raise ValueError(f"quality: got {self.quality}, wanted 1 to 100")
         for name in ("reach", "samples_per_shard", "min_shards"):
@@ -44,6 +48,8 @@ class Recipe:
     """Height and width that the network sees."""
     offsets: tuple[int, ...]
     """Positions of the supporting frames, relative to the keyframe; ascending, without 0."""
+    views: Views
+    """How training varies what it reads."""
 
     def __post_init__(self) -> None:
         """Refuse offsets that are out of order."""
@@ -52,9 +58,9 @@ class Recipe:
 
     @property
     def stored_size(self) -> tuple[int, int]:
-        """Height and width of a stored crop; an even number more than the input's, so that centres coincide."""
-        height, width = (side + 2 * round(side * (self.shard.margin - 1) / 2) for side in self.input_size)
-        return height, width
+        """Height and width of a stored crop: the input's and the border that training views need."""
+        border = border_of(self.views, size=self.input_size, coverage=self.shard.coverage)
+        return self.input_size[0] + 2 * border, self.input_size[1] + 2 * border
 
     @property
     def clip(self) -> tuple[int, ...]:

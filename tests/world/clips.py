@@ -18,6 +18,7 @@ from dsn.config import (
 )
 from pipeline.posetrack.index import PrepareConfig, prepare, read_index
 from pipeline.shards.batch import ClipBatch
+from pipeline.shards.border import Views
 from pipeline.shards.pack import pack_splits
 from pipeline.shards.recipe import Recipe, ShardConfig
 from pipeline.shards.sample import ClipSample, make_key
@@ -45,9 +46,10 @@ def model_config() -> ModelConfig:
 
 def pack(root: Path, folder: Path) -> Path:
     """Index and shards of the dataset at `root`, as folders `index`, `train`, `select` and `val` of `folder`."""
-    prepare(root, folder / "index", PrepareConfig(select_share=0.3, window=5, seed=0, max_bad_share=0.5))
-    shard = ShardConfig(margin=1.5, quality=90, reach=4, samples_per_shard=40, min_shards=2, seed=0)
-    recipe = Recipe(shard=shard, input_size=SIZE, offsets=OFFSETS)
+    prepare(root, folder / "index", PrepareConfig(select_share=0.3, window=5, seed=0, checks=check_config(max_bad_share=0.5)))
+    shard = ShardConfig(coverage=0.99, quality=90, reach=4, samples_per_shard=40, min_shards=2, seed=0)
+    views = Views(rotation=10.0, rotation_probability=0.2, scale=0.1, shift=0.05)
+    recipe = Recipe(shard=shard, input_size=SIZE, offsets=OFFSETS, views=views)
     pack_splits(read_index(folder / "index"), root, folder, recipe, run=map)
     return folder
 

@@ -13,6 +13,7 @@ import pytest
 from dsn.skeleton import POSETRACK
 from pipeline.posetrack.index import Index
 from pipeline.shards.augment import AugmentConfig
+from pipeline.shards.border import Views
 from pipeline.shards.pack import pack_splits
 from pipeline.shards.reader import ReaderConfig
 from pipeline.shards.recipe import Recipe, ShardConfig
@@ -21,14 +22,15 @@ from pipeline.shards.sample import ClipSample, make_key
 HEIGHT, WIDTH = 60, 80
 SPLITS = {"000001_a": "train", "000002_a": "train", "000003_a": "select", "000004_b": "val", "000005_b": "val"}
 FRAMES = 7
+VIEWS = Views(rotation=0.0, rotation_probability=0.0, scale=0.0, shift=0.25)
 
 
 def recipe_of(**changes: Any) -> Recipe:
-    """Crops of 32 x 24, clips of five frames, at least four shards."""
+    """Crops of 32 x 24 with a border of 8, clips of five frames, at least four shards."""
     settings: dict[str, Any] = {
-        "margin": 1.5, "quality": 95, "reach": 4, "samples_per_shard": 100, "min_shards": 4, "seed": 0,
+        "coverage": 1.0, "quality": 95, "reach": 4, "samples_per_shard": 100, "min_shards": 4, "seed": 0,
     }  # fmt: skip
-    return Recipe(shard=ShardConfig(**(settings | changes)), input_size=(32, 24), offsets=(-2, -1, 1, 2))
+    return Recipe(shard=ShardConfig(**(settings | changes)), input_size=(32, 24), offsets=(-2, -1, 1, 2), views=VIEWS)
 
 
 def sample_of(**changes: Any) -> ClipSample:

@@ -7,6 +7,7 @@ import pytest
 
 from pipeline.posetrack.index import Index
 from pipeline.refusal import Refusal
+from pipeline.shards.border import Views
 from pipeline.shards.crop import transform
 from pipeline.shards.plan import assign, clips, frames_used, interpolated_bbox, refuse_overlap, samples_of
 from pipeline.shards.recipe import Recipe, Split
@@ -91,8 +92,8 @@ def test_the_stored_crop_is_centred_on_the_bbox_at_the_inputs_spacing(
     recipe = make_recipe()
     affine = video_samples(index, recipe)[3, 1].affine
 
-    assert recipe.stored_size == (48, 36)
-    assert transform(np.array([[17.5, 23.5]]), affine) == pytest.approx(np.array([[54, 28]]))
+    assert recipe.stored_size == (48, 40)
+    assert transform(np.array([[19.5, 23.5]]), affine) == pytest.approx(np.array([[54, 28]]))
     assert affine[0, 0] == pytest.approx(1.25 * 16 / 23)
 
 
@@ -167,12 +168,15 @@ def test_offsets_out_of_order_are_refused(offsets: tuple[int, ...], make_recipe:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"), [({"margin": 0.9}, "margin"), ({"quality": 101}, "quality"), ({"min_shards": 0}, "min_shards")]
+    ("change", "told"),
+    [({"coverage": 0.0}, "coverage"), ({"quality": 101}, "quality"), ({"min_shards": 0}, "min_shards")],
 )
 def test_impossible_shards_are_refused(change: dict[str, float], told: str, make_recipe: Callable[..., Recipe]) -> None:
     with pytest.raises(ValueError, match=f"{told}: got"):
         make_recipe(**change)
 
 
-def test_a_stored_crop_without_margin_is_the_input(make_recipe: Callable[..., Recipe]) -> None:
-    assert make_recipe(margin=1.0).stored_size == (32, 24)
+def test_where_nothing_moves_a_view_the_stored_crop_is_the_input(make_recipe: Callable[..., Recipe]) -> None:
+    still = Views(rotation=0.0, rotation_probability=0.0, scale=0.0, shift=0.0)
+
+    assert replace(make_recipe(), views=still).stored_size == (32, 24)

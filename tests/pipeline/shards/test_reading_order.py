@@ -6,14 +6,16 @@ from hypothesis import strategies as st
 
 from dsn.skeleton import POSETRACK
 from pipeline.refusal import Refusal
+from pipeline.shards.border import Views
 from pipeline.shards.manifest import Manifest, Shard, read_manifest
 from pipeline.shards.order import evaluation_places, steps_per_epoch, training_places
 from pipeline.shards.recipe import Recipe, ShardConfig
 
 RECIPE = Recipe(
-    shard=ShardConfig(margin=1.5, quality=90, reach=4, samples_per_shard=9, min_shards=1, seed=0),
+    shard=ShardConfig(coverage=0.99, quality=90, reach=4, samples_per_shard=9, min_shards=1, seed=0),
     input_size=(32, 24),
     offsets=(-1, 1),
+    views=Views(rotation=0.0, rotation_probability=0.0, scale=0.0, shift=0.0),
 )
 counts = st.lists(st.integers(1, 9), min_size=1, max_size=12)
 

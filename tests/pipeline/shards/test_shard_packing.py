@@ -87,7 +87,7 @@ def decoded(data: bytes) -> NDArray[np.int64]:
 
 def test_each_stored_crop_shows_the_frame_it_says(packed: Path) -> None:
     for sample in webdataset_samples(packed / "val"):
-        greys = [decoded(sample[f"{time}.jpg"])[24, 18, 0] for time in range(5)]
+        greys = [decoded(sample[f"{time}.jpg"])[24, 20, 0] for time in range(5)]
         expected = [20 + 30 * frame for frame in from_json(sample["json"]).frames_used]
         assert greys == pytest.approx(expected, abs=2)
 
@@ -114,7 +114,7 @@ def test_the_manifest_tells_counts_hashes_and_places(packed: Path, make_recipe: 
 
     assert (manifest.split, manifest.samples) == ("train", 28)
     assert [shard.samples for shard in manifest.shards] == [7, 7, 7, 7]
-    assert (manifest.stored_size, manifest.clip, manifest.keyframe) == ((48, 36), (-2, -1, 0, 1, 2), 2)
+    assert (manifest.stored_size, manifest.clip, manifest.keyframe) == ((48, 40), (-2, -1, 0, 1, 2), 2)
     assert manifest.recipe == make_recipe()
     assert manifest.skeleton == POSETRACK
     for shard in manifest.shards:

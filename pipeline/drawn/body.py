@@ -19,6 +19,9 @@ REST = {
 """Every channel of a pose and its value when standing at ease: radians, but `lift` (metres between the lowest foot and
 the ground), `speed` (metres a second along the heading) and `turn` (radians a second of the heading)."""
 
+THROAT = 0.16
+"""From the chin down to the upper neck, PoseTrack's `head_bottom`, in head lengths."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proportions:
@@ -34,7 +37,7 @@ class Proportions:
     leg: float
     """Length of the legs against the average."""
     head: float
-    """From the upper neck to the top of the head."""
+    """From the chin to the top of the head."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,13 +138,13 @@ def _trunk(pelvis: Array, *, chest: Array, head: Array, proportions: Proportions
     height = proportions.height
     waist = 0.09 * height * pelvis[:, 1]
     neck = waist + 0.2 * height * chest[:, 1]
-    head_bottom = neck + 0.035 * height * (0.6 * chest[:, 1] + 0.4 * head[:, 1])
-    middle = head_bottom + proportions.head * (0.5 * head[:, 1] + 0.08 * head[:, 2])
+    chin = neck + 0.035 * height * (0.6 * chest[:, 1] + 0.4 * head[:, 1])
+    middle = chin + proportions.head * (0.5 * head[:, 1] + 0.08 * head[:, 2])
     return {
         "pelvis": np.zeros_like(neck),
         "waist": waist,
         "neck": neck,
-        "head_bottom": head_bottom,
+        "head_bottom": chin - THROAT * proportions.head * head[:, 1],
         "head": middle,
         "head_top": middle + 0.5 * proportions.head * head[:, 1],
         "nose": middle + proportions.head * (0.47 * head[:, 2] - 0.08 * head[:, 1]),

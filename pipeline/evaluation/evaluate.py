@@ -37,6 +37,9 @@ class EvaluateConfig:
     readouts: tuple[Readout, ...]
     """Which of the network's readouts are scored; those that training does not supervise say nothing."""
 
+    flip_test: bool
+    """Whether every clip is read mirrored as well, and the heatmaps averaged; usual in the field, at twice the cost."""
+
     def __post_init__(self) -> None:
         """Refuse what scores nothing."""
         if self.batch_size < 1:
@@ -80,7 +83,8 @@ def evaluate(config: EvaluateConfig, model: Loaded, *, index: Path, train: Path,
     samples = list(read_samples(val))
     batches = evaluation_batches(val, input_size=size, batch_size=config.batch_size)
     watched = told(batches, total=len(samples), what="evaluate")
-    tables = predict(model.network, watched, model=model.config, readouts=config.readouts)
+    mirror = model.skeleton.flip_pairs if config.flip_test else None
+    tables = predict(model.network, watched, model=model.config, readouts=config.readouts, mirror=mirror)
     control = table(samples, place(mean_pose(read_samples(train), input_size=size), samples, input_size=size))
     scores = {name: score_table(rows, truth, out=out / "predictions", name=name) for name, rows in tables.items()}
     controls = {"mean_pose": score_table(control, truth, out=out / "predictions", name="mean_pose")}
@@ -90,6 +94,7 @@ def evaluate(config: EvaluateConfig, model: Loaded, *, index: Path, train: Path,
         {
             "data_hash": data_hash(read_json(val / "manifest.json")),
             "boxes": "ground truth",
+            "flip_test": config.flip_test,
             "labels": {"files": len(annotation_files(truth.folder)), "frames": scores["final"]["frames"]},
             "people": len(samples),
             "readouts": {name: summary(score) for name, score in scores.items()},

@@ -7,14 +7,15 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Float, Float64
+from jaxtyping import Float, Float64, UInt8
 from torch import Tensor
 
 from dsn.checkpoint import Loaded
-from dsn.codec import decode
+from dsn.codec import decode, flip
 from dsn.config import ModelConfig
 from dsn.network import DSN, Readouts, SingleFrame
 from dsn.pixels import normalize, split_clip
+from dsn.skeleton import Pairs
 from pipeline.refusal import Refusal
 from pipeline.shards.batch import ClipBatch
 from pipeline.shards.manifest import Manifest
@@ -53,9 +54,21 @@ def refuse_misfit(model: Loaded, manifest: Manifest) -> None:
 
 
 def predict(
-    network: DSN | SingleFrame, batches: Iterable[ClipBatch], *, model: ModelConfig, readouts: Sequence[Readout]
+    network: DSN | SingleFrame,
+    batches: Iterable[ClipBatch],
+    *,
+    model: ModelConfig,
+    readouts: Sequence[Readout],
+    mirror: Pairs | None,
 ) -> dict[str, pd.DataFrame]:
     """One table (see `table`) for each readout, a row for each sample in the batches' order.
+
+    Args:
+        network: in any mode; it is switched to evaluation.
+        batches: of whole clips.
+        model: what the network was built from.
+        readouts: which heatmaps are looked at.
+        mirror: the skeleton's flip pairs, if every clip is to be read mirrored as well; see `unmirrored`.
 
     Raises:
         ValueError: the network has no such readout.
@@ -64,20 +77,37 @@ def predict(
     found: dict[str, list[Poses]] = {name: [] for name in readouts}
     for batch in batches:
         samples += batch.samples
-        answer = read(network.eval(), batch, model=model)
+        frames = batch.frames if mirror is None else with_mirrored(batch.frames)
+        answer = read(network.eval(), frames, model=model)
         for name in readouts:
-            found[name].append(locate(heatmaps(answer, name), batch.to_source, input_size=model.input_size))
+            maps = unmirrored(heatmaps(answer, name), mirror=mirror)
+            found[name].append(locate(maps, batch.to_source, input_size=model.input_size))
     return {name: table(samples, join(parts)) for name, parts in found.items()}
 
 
 @torch.inference_mode()
-def read(network: DSN | SingleFrame, batch: ClipBatch, *, model: ModelConfig) -> Readouts:
-    """The readouts for a batch of whole clips; a single-frame network is shown the keyframe alone."""
+def read(network: DSN | SingleFrame, frames: UInt8[Tensor, "B T 3 H W"], *, model: ModelConfig) -> Readouts:
+    """The readouts for whole clips; a single-frame network is shown the keyframe alone."""
     device = next(network.parameters()).device
-    frames = normalize(batch.frames.to(device))
-    keyframe, supporting = split_clip(frames, keyframe_position=model.clip.keyframe_position)
+    keyframe, supporting = split_clip(normalize(frames.to(device)), keyframe_position=model.clip.keyframe_position)
     answer: Readouts = network(keyframe) if isinstance(network, SingleFrame) else network(keyframe, supporting)
     return answer
+
+
+def with_mirrored(frames: UInt8[Tensor, "B T 3 H W"]) -> UInt8[Tensor, "B2 T 3 H W"]:
+    """Clips, and behind them the same clips mirrored."""
+    return torch.cat([frames, frames.flip(-1)])
+
+
+def unmirrored(maps: Float[Tensor, "B2 K h w"], *, mirror: Pairs | None) -> Float[Tensor, "B K h w"]:
+    """The flip test: the mean of the heatmaps of clips and of their mirror images, see `with_mirrored`.
+
+    Without flip pairs there are no mirror images, and the heatmaps stay as they are.
+    """
+    if mirror is None:
+        return maps
+    straight, turned = maps.chunk(2)
+    return (straight + flip(turned, flip_pairs=mirror)) / 2
 
 
 def heatmaps(readouts: Readouts, name: Readout) -> Float[Tensor, "B K h w"]:

@@ -74,12 +74,15 @@ def test_joints_outside_the_image_are_unlabelled() -> None:
     assert 0 < seen.sum() < 15
 
 
-def test_the_head_bbox_holds_nose_and_head_top_and_is_as_tall_as_the_head() -> None:
-    person = tracked(np.pi)
+@pytest.mark.parametrize("heading", [np.pi, np.pi / 2])
+def test_the_head_bbox_holds_the_head_and_is_as_large_against_it_as_in_real_files(heading: float) -> None:
+    person = tracked(heading)
     x1, y1, x2, y2 = person.head_bbox[0]
+    nose, bottom, top = (
+        person.keypoints[0, POSETRACK.joints.index(name)] for name in ("nose", "head_bottom", "head_top")
+    )
 
-    for joint in ("nose", "head_top"):
-        x, y = person.keypoints[0, POSETRACK.joints.index(joint)]
+    for x, y in (nose, top):
         assert x1 <= x <= x2
         assert y1 <= y <= y2
-    assert y2 - y1 == pytest.approx(1.04 * 0.24 * 480 / 4.3, rel=0.03)
+    assert np.hypot(x2 - x1, y2 - y1) / np.linalg.norm(top - bottom) == pytest.approx(1.42, rel=0.05)

@@ -20,6 +20,7 @@ from pipeline.evaluation.submission import write_predictions
 from pipeline.evaluation.tables import read_truth, score_videos
 from pipeline.posetrack.index import read_index
 from pipeline.refusal import Refusal
+from pipeline.shards.augment import flip_order
 from pipeline.shards.manifest import read_manifest
 from pipeline.shards.reader import evaluation_batches
 
@@ -84,6 +85,7 @@ def test_each_sample_of_a_split_is_predicted_once_whatever_the_batch_size(packed
             evaluation_batches(packed / "val", input_size=config.input_size, batch_size=size),
             model=config,
             readouts=readouts,
+            mirror=None,
         )
         for size in (7, 64)
     ]
@@ -94,6 +96,23 @@ def test_each_sample_of_a_split_is_predicted_once_whatever_the_batch_size(packed
     for name in readouts:
         few, many = (np.stack(found[name]["scores"].tolist()) for found in tables)
         np.testing.assert_allclose(few, many, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["dual", "single_frame"])
+def test_by_the_flip_test_a_mirrored_clip_has_the_mirrored_pose(packed: Path, kind: str) -> None:
+    config = clips.model_config()
+    network = (build if kind == "dual" else build_single_frame)(config, POSETRACK)
+    batch = next(evaluation_batches(packed / "val", input_size=config.input_size, batch_size=8))
+    order = flip_order(POSETRACK)
+
+    straight, turned = (
+        predict(network, [given], model=config, readouts=("final",), mirror=POSETRACK.flip_pairs)["final"]
+        for given in (batch, replace(batch, frames=batch.frames.flip(-1)))
+    )
+
+    scores, mirrored = (np.stack(rows["scores"].tolist()) for rows in (straight, turned))
+    np.testing.assert_allclose(mirrored, scores[:, order], atol=1e-6)
+    assert np.abs(mirrored - scores).max() > 1e-4
 
 
 def test_a_table_scores_alike_in_memory_and_through_files(packed: Path, tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ import torch
 from jaxtyping import UInt8
 
 from dsn.checkpoint import Loaded
-from dsn.network import build, build_single_frame, start_from
-from dsn.skeleton import POSETRACK
+from dsn.network import DSN, SingleFrame, build, build_single_frame, start_from
+from dsn.skeleton import POSETRACK, Pairs
 from pipeline.evaluation.conditions import BLIND, METHODS, Grid, Networks, run_all, select, supporting_times
 from pipeline.evaluation.evaluate import EvaluateConfig, evaluate
 from pipeline.evaluation.predict import predict
@@ -25,7 +25,14 @@ from pipeline.shards.reader import evaluation_batches
 clips = importlib.import_module("tests.world.clips")
 
 CONFIG = StressConfig(
-    kinds=("black", "noise"), severities=(1, 4), seed=0, batch_size=16, max_samples=None, draws=10, examples=3
+    kinds=("black", "noise"),
+    severities=(1, 4),
+    seed=0,
+    batch_size=16,
+    flip_test=True,
+    max_samples=None,
+    draws=10,
+    examples=3,
 )
 
 
@@ -56,7 +63,7 @@ def stressed(packed: Path, loaded: tuple[Loaded, Loaded], tmp_path_factory: pyte
 @pytest.fixture(scope="module")
 def evaluated(packed: Path, loaded: tuple[Loaded, Loaded], tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("evaluation")
-    config = EvaluateConfig(batch_size=16, readouts=("final", "temporal"))
+    config = EvaluateConfig(batch_size=16, readouts=("final", "temporal"), flip_test=True)
     evaluate(config, loaded[0], index=packed / "index", train=packed / "train", val=packed / "val", out=out)
     return out
 
@@ -77,8 +84,14 @@ def test_every_method_is_scored_under_every_kind_and_severity(stressed: Path) ->
     assert found == {(m, k, s) for m in METHODS for k in CONFIG.kinds for s in (0, *CONFIG.severities)}
 
 
+def made_of(dual: Loaded, single: Loaded, *, mirror: Pairs | None) -> Networks:
+    assert isinstance(dual.network, DSN)
+    assert isinstance(single.network, SingleFrame)
+    return Networks(dual=dual.network, single=single.network, model=dual.config, mirror=mirror)
+
+
 def test_a_degraded_keyframe_changes_only_those_who_see_it(packed: Path, loaded: tuple[Loaded, Loaded]) -> None:
-    networks = Networks(dual=loaded[0].network, single=loaded[1].network, model=loaded[0].config)  # type: ignore[arg-type]
+    networks = made_of(*loaded, mirror=None)
     batches = list(evaluation_batches(packed / "val", input_size=(64, 48), batch_size=8, bbox="neighbour"))[:1]
 
     outcome = run_all(networks, batches, grid=Grid(kinds=("black", "noise"), severities=(5,), seed=0))
@@ -93,16 +106,17 @@ def test_a_degraded_keyframe_changes_only_those_who_see_it(packed: Path, loaded:
     assert outcome.of("temporal", "black-5") is outcome.of("temporal", "clean")
 
 
+@pytest.mark.parametrize("mirror", [None, POSETRACK.flip_pairs])
 def test_work_shared_between_conditions_gives_what_the_whole_network_gives(
-    packed: Path, loaded: tuple[Loaded, Loaded]
+    packed: Path, loaded: tuple[Loaded, Loaded], mirror: Pairs | None
 ) -> None:
     dual, single = loaded
-    networks = Networks(dual=dual.network, single=single.network, model=dual.config)  # type: ignore[arg-type]
+    networks = made_of(dual, single, mirror=mirror)
     batches = list(evaluation_batches(packed / "val", input_size=(64, 48), batch_size=8, bbox="neighbour"))[:2]
 
     outcome = run_all(networks, batches, grid=Grid(kinds=("black",), severities=(5,), seed=0))
-    whole = predict(dual.network, batches, model=dual.config, readouts=("final", "temporal"))
-    alone = predict(single.network, batches, model=dual.config, readouts=("final",))
+    whole = predict(dual.network, batches, model=dual.config, readouts=("final", "temporal"), mirror=mirror)
+    alone = predict(single.network, batches, model=dual.config, readouts=("final",), mirror=mirror)
 
     for method, rows in (("final", whole["final"]), ("temporal", whole["temporal"]), ("single_frame", alone["final"])):
         np.testing.assert_allclose(outcome.of(method, "clean").scores, np.stack(rows["scores"].tolist()), atol=1e-5)
@@ -110,13 +124,14 @@ def test_work_shared_between_conditions_gives_what_the_whole_network_gives(
 
 def test_copying_is_the_single_frame_pose_one_frame_earlier(packed: Path, loaded: tuple[Loaded, Loaded]) -> None:
     dual, single = loaded
-    networks = Networks(dual=dual.network, single=single.network, model=dual.config)  # type: ignore[arg-type]
+    networks = made_of(dual, single, mirror=None)
     batch = next(evaluation_batches(packed / "val", input_size=(64, 48), batch_size=8, bbox="neighbour"))
     earlier = batch.frames.clone()
     earlier[:, 2] = batch.frames[:, 1]
 
     outcome = run_all(networks, [batch], grid=Grid(kinds=("black",), severities=(5,), seed=0))
-    wanted = predict(single.network, [replace(batch, frames=earlier)], model=dual.config, readouts=("final",))["final"]
+    batches = [replace(batch, frames=earlier)]
+    wanted = predict(single.network, batches, model=dual.config, readouts=("final",), mirror=None)["final"]
 
     np.testing.assert_allclose(outcome.of("copy", "clean").scores, np.stack(wanted["scores"].tolist()), atol=1e-5)
 
@@ -261,4 +276,4 @@ def test_evaluation_lists_the_ap_of_every_joint(evaluated: Path) -> None:
 @pytest.mark.parametrize("readouts", [(), ("temporal",), ("final", "final")])
 def test_the_final_readout_is_always_scored_and_none_twice(readouts: tuple[Any, ...]) -> None:
     with pytest.raises(ValueError, match=r"readouts: got .*, wanted `final` among them and none twice"):
-        EvaluateConfig(batch_size=1, readouts=readouts)
+        EvaluateConfig(batch_size=1, readouts=readouts, flip_test=False)

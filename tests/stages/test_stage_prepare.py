@@ -6,7 +6,13 @@ from pipeline.posetrack.index import read_index
 from pipeline.refusal import Refusal
 from stages import prepare
 
-PARAMS = "prepare:\n  select_share: 0.2\n  window: 5\n  seed: 0\n  max_bad_share: 0.05\n"
+PARAMS = """\
+prepare:
+  select_share: 0.2
+  window: 5
+  seed: 0
+  checks: {max_bad_share: 0.05, max_leaked_share: 0, far_outside: 0.5, jump: 1, decode: false}
+"""
 
 
 def test_prepare_indexes_what_its_arguments_name(

@@ -22,6 +22,7 @@ from pipeline.shards.border import Views
 from pipeline.shards.pack import pack_splits
 from pipeline.shards.recipe import Recipe, ShardConfig
 from pipeline.shards.sample import ClipSample, make_key
+from tests.world.checks import check_config
 
 OFFSETS = (-2, -1, 1, 2)
 SIZE = (64, 48)

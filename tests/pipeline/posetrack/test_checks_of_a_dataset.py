@@ -8,10 +8,11 @@ import pytest
 from pipeline.posetrack.checks import check_root
 from pipeline.posetrack.index import PrepareConfig, build_index, prepare
 from pipeline.refusal import Refusal
+from tests.world.checks import check_config
 
 Document = dict[str, Any]
-CONFIG = PrepareConfig(select_share=0.25, window=5, seed=0, max_bad_share=0.05)
-LENIENT = PrepareConfig(select_share=0.25, window=5, seed=0, max_bad_share=1.0)
+CONFIG = PrepareConfig(select_share=0.25, window=5, seed=0, checks=check_config())
+LENIENT = PrepareConfig(select_share=0.25, window=5, seed=0, checks=check_config(max_bad_share=1.0))
 VAL = "posetrack_data/annotations/val/000009_bonn_test.json"
 FIRST = 10_000_090_000
 
@@ -120,13 +121,18 @@ def test_odd_but_harmless_records_are_counted(tree: Path) -> None:
     assert checks["left_out"] == []
     assert checks["odd"] == {
         "videos_whose_nframes_differs": 1,
-        "frames_whose_stated_size_differs": 1,
         "labeled_frames_without_people": 0,
         "people_without_keypoints": 0,
         "people_without_head_bbox": 1,
         "bboxes_made_from_keypoints": 1,
         "annotation_ids_repeated": 1,
-        "joints_outside_the_frame": 2,
+        "images_listed_twice_in_a_video": 0,
+        "tracks_that_jump": 0,
+        "people_with_joints_outside_the_frame": 1,
+        "frames_whose_stated_size_differs": 1,
+        "frames_of_another_size_than_the_first": 0,
+        "videos_of_val_with_training_footage": 0,
+        "videos_that_share_footage": 0,
     }
 
 

@@ -19,6 +19,7 @@ from pipeline.shards.manifest import read_manifest
 from pipeline.shards.pack import pack_splits
 from pipeline.shards.recipe import Recipe
 from pipeline.shards.sample import from_json
+from tests.world.checks import check_config
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -166,7 +167,7 @@ def test_one_video_can_serve_train_and_select(index: Index, tmp_path: Path, make
 
 
 def test_the_real_sample_is_packed(posetrack_sample: Path, tmp_path: Path, make_recipe: Callable[..., Recipe]) -> None:
-    config = PrepareConfig(select_share=0.2, window=5, seed=0, max_bad_share=0.0)
+    config = PrepareConfig(select_share=0.2, window=5, seed=0, checks=check_config(max_bad_share=0.0))
     index, _ = build_index(posetrack_sample, config)
 
     counts = pack_splits(index, posetrack_sample, tmp_path, make_recipe(), run=map)

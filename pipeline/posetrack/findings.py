@@ -1,0 +1,195 @@
+"""Findings: what checks.json holds. What stays, what was left out and why, what is odd, and what stops the stage."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dsn.skeleton import Skeleton
+from pipeline.posetrack.cases import EXAMPLES, Case, shot, worst
+from pipeline.posetrack.checks import CheckConfig, Kept, Rejected
+from pipeline.posetrack.label_version import label_version
+from pipeline.posetrack.leakage import RULE, Leak, find_leaks
+from pipeline.posetrack.suspects import JOINTS, JUMP, joints_outside, jumps
+from pipeline.refusal import Refusal
+
+STATED_SIZE = "frames_whose_stated_size_differs"
+OTHER_SIZE = "frames_of_another_size_than_the_first"
+IN_VAL = "videos_of_val_with_training_footage"
+ELSEWHERE = "videos_that_share_footage"
+SUSPECTED = (JUMP, JOINTS, STATED_SIZE, OTHER_SIZE, IN_VAL, ELSEWHERE)
+"""Reasons of cases that are odd and kept; keys of `odd` as well."""
+
+
+def report(
+    kept: Sequence[Kept],
+    root: Path,
+    config: CheckConfig,
+    *,
+    frames: pd.DataFrame,
+    people: pd.DataFrame,
+    skeleton: Skeleton,
+) -> dict[str, Any]:
+    """The content of checks.json, but for the hold-out.
+
+    Args:
+        kept: every video, sifted.
+        root: the dataset's folder.
+        config: what is odd, and how much is too much.
+        frames: the index's table.
+        people: the index's table.
+        skeleton: whose joints the keypoints are.
+    """
+    rejected = [record for video in kept for record in video.rejected]
+    leaks = find_leaks(frames, root)
+    suspects = [
+        *jumps(frames, people, limit=config.jump),
+        *joints_outside(frames, people),
+        *_sizes(kept),
+        *(_leaked(leak) for leak in leaks),
+    ]
+    found: dict[str, Any] = {
+        "splits": {name: _counts(name, frames, people, skeleton) for name in ("train", "select", "val", "gap")},
+        "annotation_files": dict(Counter(item.video.split for item in kept)),
+        "label_version": asdict(label_version(item.video for item in kept)),
+        "left_out": [_reason(reason, rejected) for reason in sorted({record.case.reason for record in rejected})],
+        "bad_share": _bad_share(kept, rejected),
+        "odd": _oddities(kept, suspects),
+        "leaks": {"rule": RULE, "found": [asdict(leak) for leak in leaks], "share_of_val": _leaked_share(leaks, kept)},
+        "cases": [asdict(case) for case in worst([*(record.case for record in rejected), *suspects])],
+    }
+    return {**found, "blocks": [*_too_bad(found, config), *_too_leaky(leaks, found, config)]}
+
+
+def refuse_blocked(checks: dict[str, Any], *, root: Path) -> None:
+    """Stop where the findings say so.
+
+    Raises:
+        Refusal: too much is bad, or val is in train; the message says which, and what to do.
+    """
+    if checks["blocks"]:
+        raise Refusal(f"{root}: {checks['blocks'][0]}; `python -m pipeline check {root} --out DIR` shows all of it")
+
+
+def _too_bad(found: dict[str, Any], config: CheckConfig) -> list[str]:
+    worst_share = max(found["bad_share"].values())
+    if worst_share <= config.max_bad_share:
+        return []
+    reason = max((item for item in found["left_out"] if item["is_bad"]), key=lambda item: int(item["count"]))
+    told = (
+        f"{100 * worst_share:.1f} % of its records are bad, wanted at most {100 * config.max_bad_share:g} %; mostly "
+        f"{reason['reason']!r} ({reason['count']} times, such as {reason['examples'][0]}); mend the dataset or raise "
+        "`prepare.checks.max_bad_share` in params.yaml"
+    )
+    return [told]
+
+
+def _too_leaky(leaks: Sequence[Leak], found: dict[str, Any], config: CheckConfig) -> list[str]:
+    share = found["leaks"]["share_of_val"]
+    if share <= config.max_leaked_share:
+        return []
+    leak = next(leak for leak in leaks if leak.reaches_val)
+    told = (
+        f"{100 * share:.1f} % of val's videos hold footage of training videos, wanted at most "
+        f"{100 * config.max_leaked_share:g} %, such as {leak.files[0]}, which is {leak.files[1]}; take one of each two "
+        "out of the dataset or raise `prepare.checks.max_leaked_share` in params.yaml"
+    )
+    return [told]
+
+
+def _leaked_share(leaks: Iterable[Leak], kept: Sequence[Kept]) -> float:
+    val = {item.video.name for item in kept if item.video.split == "val"}
+    leaked = {name for leak in leaks if leak.reaches_val for name in leak.videos} & val
+    return len(leaked) / max(1, len(val))
+
+
+def _counts(split: str, frames: pd.DataFrame, people: pd.DataFrame, skeleton: Skeleton) -> dict[str, int]:
+    own = frames[frames["split"] == split]
+    shown = people.merge(own[["video", "frame"]], on=["video", "frame"])
+    joints = np.stack(shown["keypoints"].tolist()).reshape(len(shown), -1, 3) if len(shown) else np.zeros((0, 1, 3))
+    labeled = joints[:, list(skeleton.scored), 2] > 0 if len(shown) else joints[:, :, 2] > 0
+    return {
+        "videos": int(own["video"].nunique()),
+        "frames": len(own),
+        "labeled_frames": int(own["is_labeled"].sum()),
+        "people": len(shown),
+        "labeled_people": int(labeled.any(axis=1).sum()),
+        "labeled_joints": int(labeled.sum()),
+    }
+
+
+def _reason(reason: str, rejected: Sequence[Rejected]) -> dict[str, Any]:
+    records = [record for record in rejected if record.case.reason == reason]
+    return {
+        "reason": reason,
+        "kind": records[0].kind,
+        "is_bad": records[0].is_bad,
+        "count": len(records),
+        "examples": [record.case.where for record in records[:EXAMPLES]],
+    }
+
+
+def _bad_share(kept: Sequence[Kept], rejected: Sequence[Rejected]) -> dict[str, float]:
+    totals = {
+        "frame": sum(len(item.video.frames) for item in kept),
+        "person": sum(len(item.video.people) for item in kept),
+    }
+    bad: Counter[str] = Counter(record.kind for record in rejected if record.is_bad)
+    return {kind: bad[kind] / max(1, total) for kind, total in totals.items()}
+
+
+def _oddities(kept: Sequence[Kept], suspects: Sequence[Case]) -> dict[str, int]:
+    """Counts of what is unusual and kept."""
+    people = [person for item in kept for _, person in item.people]
+    repeats = Counter(person.annotation_id for person in people if person.annotation_id >= 0)
+    files = Counter((item.video.name, frame.file) for item in kept for _, frame, _ in item.frames)
+    counts = Counter(case.reason for case in suspects)
+    return {
+        "videos_whose_nframes_differs": sum(item.video.nframes not in {None, len(item.video.frames)} for item in kept),
+        "labeled_frames_without_people": sum(_empty_frames(item) for item in kept),
+        "people_without_keypoints": sum(not person.keypoints[:, 2].any() for person in people),
+        "people_without_head_bbox": sum(person.head_bbox is None for person in people),
+        "bboxes_made_from_keypoints": sum(not person.has_own_bbox for person in people),
+        "annotation_ids_repeated": sum(count - 1 for count in repeats.values()),
+        "images_listed_twice_in_a_video": sum(count - 1 for count in files.values()),
+        **{reason: counts[reason] for reason in SUSPECTED},
+    }
+
+
+def _empty_frames(item: Kept) -> int:
+    shown = {position for position, _ in item.people}
+    return sum(frame.is_labeled and position not in shown for position, frame, _ in item.frames)
+
+
+def _sizes(kept: Sequence[Kept]) -> list[Case]:
+    """Frames whose size is not what their file or the video's first frame says."""
+    sized = [(frame, size, item.frames[0][2]) for item in kept for _, frame, size in item.frames]
+    return [
+        Case(
+            reason=reason,
+            where=f"{frame.file}: {_by(wanted)} wanted, got {_by(size)}",
+            badness=0.0,
+            shots=(shot(frame.file),),
+        )
+        for frame, size, first in sized
+        for reason, wanted in ((STATED_SIZE, frame.size), (OTHER_SIZE, first))
+        if wanted not in {None, size}
+    ]
+
+
+def _by(size: tuple[int, int] | None) -> str:
+    return "none" if size is None else f"{size[0]} x {size[1]}"
+
+
+def _leaked(leak: Leak) -> Case:
+    one, other = leak.files
+    return Case(
+        reason=IN_VAL if leak.reaches_val else ELSEWHERE,
+        where=f"{one} ({leak.splits[0]}) is {other} ({leak.splits[1]})",
+        badness=float(leak.pairs),
+        shots=(shot(one), shot(other)),
+    )

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from dsn.skeleton import POSETRACK
-from pipeline.posetrack.annotations import Video, annotation_files, extent, read_video
+from pipeline.posetrack.annotations import Video, extent
+from pipeline.posetrack.coco import read_document, to_video, whole
+from pipeline.posetrack.sources import find_source
 from pipeline.refusal import Refusal
 
 Document = dict[str, Any]
@@ -15,53 +17,60 @@ NAME = "000001_mpii_train"
 FIRST = 10_000_010_000
 
 
+def read_video(path: Path) -> Video:
+    part = whole(read_document(path), path.stem)
+    return to_video(part, path, split="train", skeleton=POSETRACK, hidden_has_v0=False)
+
+
 @pytest.fixture
 def read(tmp_path: Path) -> Callable[[Document], Video]:
     def read(content: Document) -> Video:
         path = tmp_path / f"{NAME}.json"
         path.write_text(json.dumps(content))
-        return read_video(path, split="train", skeleton=POSETRACK)
+        return read_video(path)
 
     return read
 
 
 @pytest.fixture
-def whole(make_document: Callable[..., Document]) -> Document:
+def content(make_document: Callable[..., Document]) -> Document:
     return make_document(NAME, "train", 2)
 
 
-def test_joints_are_found_by_name_whatever_their_order(read: Callable[[Document], Video], whole: Document) -> None:
-    table = np.reshape(whole["annotations"][0]["keypoints"], (17, 3))
-    whole["categories"][0]["keypoints"] = list(POSETRACK.joints[::-1])
-    whole["annotations"][0]["keypoints"] = table[::-1].ravel().tolist()
+def test_joints_are_found_by_name_whatever_their_order(read: Callable[[Document], Video], content: Document) -> None:
+    table = np.reshape(content["annotations"][0]["keypoints"], (17, 3))
+    content["categories"][0]["keypoints"] = list(POSETRACK.joints[::-1])
+    content["annotations"][0]["keypoints"] = table[::-1].ravel().tolist()
 
-    keypoints = read(whole).people[0].keypoints
+    keypoints = read(content).people[0].keypoints
 
     assert np.array_equal(keypoints, table)
 
 
-def test_a_file_may_leave_out_the_ears_alone(read: Callable[[Document], Video], whole: Document) -> None:
+def test_a_file_may_leave_out_the_ears_alone(read: Callable[[Document], Video], content: Document) -> None:
     names = [name for name in POSETRACK.joints if not name.endswith("ear")]
-    whole["categories"][0]["keypoints"] = names
-    for annotation in whole["annotations"]:
+    content["categories"][0]["keypoints"] = names
+    for annotation in content["annotations"]:
         annotation["keypoints"] = [1.0, 2.0, 1] * 15
 
-    keypoints = read(whole).people[0].keypoints
+    keypoints = read(content).people[0].keypoints
 
     assert keypoints[[3, 4]].tolist() == [[0, 0, 0], [0, 0, 0]]
     assert keypoints[[0, 16]].tolist() == [[1, 2, 1], [1, 2, 1]]
 
 
-def test_only_a_positive_third_value_marks_a_labelled_joint(read: Callable[[Document], Video], whole: Document) -> None:
-    whole["annotations"][0]["keypoints"][:9] = [5, 6, 2, 7, 8, 0, 9, 10, 1]
+def test_only_a_positive_third_value_marks_a_labelled_joint(
+    read: Callable[[Document], Video], content: Document
+) -> None:
+    content["annotations"][0]["keypoints"][:9] = [5, 6, 2, 7, 8, 0, 9, 10, 1]
 
-    keypoints = read(whole).people[0].keypoints
+    keypoints = read(content).people[0].keypoints
 
     assert keypoints[:3].tolist() == [[5, 6, 1], [0, 0, 0], [9, 10, 1]]
 
 
-def test_bboxes_become_corners(read: Callable[[Document], Video], whole: Document) -> None:
-    person = read(whole).people[0]
+def test_bboxes_become_corners(read: Callable[[Document], Video], content: Document) -> None:
+    person = read(content).people[0]
 
     assert (person.bbox, person.head_bbox) == ((8, 15, 28, 45), (10, 20, 13, 24))
     assert person.has_own_bbox
@@ -69,11 +78,11 @@ def test_bboxes_become_corners(read: Callable[[Document], Video], whole: Documen
 
 @pytest.mark.parametrize("bbox", [None, [], [0, 0, 0, 0], [5, 5, 10, 0]])
 def test_without_an_area_the_bbox_is_the_keypoints_extent_grown_by_15_percent(
-    bbox: list[float] | None, read: Callable[[Document], Video], whole: Document
+    bbox: list[float] | None, read: Callable[[Document], Video], content: Document
 ) -> None:
-    whole["annotations"][0] |= {"bbox": bbox, "keypoints": [10, 100, 1, 30, 140, 1] + [0] * 45}
+    content["annotations"][0] |= {"bbox": bbox, "keypoints": [10, 100, 1, 30, 140, 1] + [0] * 45}
 
-    person = read(whole).people[0]
+    person = read(content).people[0]
 
     assert person.bbox == pytest.approx((7, 94, 33, 146))
     assert not person.has_own_bbox
@@ -81,18 +90,18 @@ def test_without_an_area_the_bbox_is_the_keypoints_extent_grown_by_15_percent(
 
 def test_a_real_bbox_is_its_keypoints_extent(posetrack_sample: Path) -> None:
     path = posetrack_sample / "posetrack_data/annotations/val/003418_mpii_test.json"
-    person = read_video(path, split="val", skeleton=POSETRACK).people[0]
+    person = read_video(path).people[0]
 
     assert person.bbox == extent(person.keypoints)
 
 
 def test_people_with_neither_bbox_nor_keypoints_have_no_bbox(
-    read: Callable[[Document], Video], whole: Document
+    read: Callable[[Document], Video], content: Document
 ) -> None:
-    whole["annotations"][0] |= {"keypoints": [0] * 51}
-    del whole["annotations"][0]["bbox"], whole["annotations"][0]["bbox_head"]
+    content["annotations"][0] |= {"keypoints": [0] * 51}
+    del content["annotations"][0]["bbox"], content["annotations"][0]["bbox_head"]
 
-    person = read(whole).people[0]
+    person = read(content).people[0]
 
     assert person.bbox is None
     assert person.head_bbox is None
@@ -103,29 +112,29 @@ def test_people_with_neither_bbox_nor_keypoints_have_no_bbox(
     [(True, False, True), (False, True, True), (False, False, False), (None, True, True), (None, False, False)],
 )
 def test_a_frame_is_labelled_by_its_flag_or_its_annotations(
-    read: Callable[[Document], Video], whole: Document, *, flag: bool | None, is_annotated: bool, expected: bool
+    read: Callable[[Document], Video], content: Document, *, flag: bool | None, is_annotated: bool, expected: bool
 ) -> None:
-    whole["images"][0]["is_labeled"] = flag
+    content["images"][0]["is_labeled"] = flag
     if not is_annotated:
-        whole["annotations"] = whole["annotations"][1:]
+        content["annotations"] = content["annotations"][1:]
 
-    assert read(whole).frames[0].is_labeled is expected
+    assert read(content).frames[0].is_labeled is expected
 
 
-def test_ids_beyond_31_bits_are_read_not_computed(read: Callable[[Document], Video], whole: Document) -> None:
-    whole["images"][1]["id"] = 20_000_019_999
-    whole["annotations"][1]["image_id"] = 20_000_019_999
+def test_ids_beyond_31_bits_are_read_not_computed(read: Callable[[Document], Video], content: Document) -> None:
+    content["images"][1]["id"] = 20_000_019_999
+    content["annotations"][1]["image_id"] = 20_000_019_999
 
-    video = read(whole)
+    video = read(content)
 
     assert [frame.frame_id for frame in video.frames] == [FIRST, 20_000_019_999]
     assert [person.frame_id for person in video.people] == [FIRST, 20_000_019_999]
 
 
-def test_nframes_may_differ_from_the_frames_listed(read: Callable[[Document], Video], whole: Document) -> None:
-    whole["images"][0]["nframes"] = 149
+def test_nframes_may_differ_from_the_frames_listed(read: Callable[[Document], Video], content: Document) -> None:
+    content["images"][0]["nframes"] = 149
 
-    video = read(whole)
+    video = read(content)
 
     assert (video.nframes, len(video.frames)) == (149, 2)
 
@@ -157,12 +166,12 @@ def _set(part: str, key: str, value: Any) -> Callable[[Document], Any]:
     ],
 )
 def test_a_malformed_file_is_refused_by_name_and_field(
-    spoil: Callable[[Document], Any], told: str, read: Callable[[Document], Video], whole: Document
+    spoil: Callable[[Document], Any], told: str, read: Callable[[Document], Video], content: Document
 ) -> None:
-    spoil(whole)
+    spoil(content)
 
     with pytest.raises(Refusal, match=f"{NAME}.json: {told}"):
-        read(whole)
+        read(content)
 
 
 def test_what_is_no_json_is_refused(tmp_path: Path) -> None:
@@ -170,12 +179,15 @@ def test_what_is_no_json_is_refused(tmp_path: Path) -> None:
     path.write_text('{"images": [')
 
     with pytest.raises(Refusal, match=f"{NAME}.json: the file: invalid JSON"):
-        read_video(path, split="train", skeleton=POSETRACK)
+        read_video(path)
 
 
-def test_a_video_name_that_would_split_keys_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(Refusal, match=r"a\.b\.json: a video's name makes keys"):
-        read_video(tmp_path / "a.b.json", split="train", skeleton=POSETRACK)
+def test_a_video_name_that_would_split_keys_is_refused(tmp_path: Path, content: Document) -> None:
+    path = tmp_path / "a.b.json"
+    path.write_text(json.dumps(content))
+
+    with pytest.raises(Refusal, match=r"a\.b\.json: a video's name makes keys: got 'a\.b'"):
+        read_video(path)
 
 
 @pytest.mark.parametrize("labels", ["posetrack_data/annotations", "annotations"])
@@ -185,7 +197,7 @@ def test_both_label_layouts_are_found_in_order_of_name(
     for name in ("000002_mpii_train", "000001_mpii_train"):
         write_video(tmp_path, "train", name, make_document(name, "train", 1), labels=labels)
 
-    found = annotation_files(tmp_path, "train")
+    found = find_source(tmp_path).files("train")
 
     assert [path.stem for path in found] == ["000001_mpii_train", "000002_mpii_train"]
     assert found[0].parent == tmp_path / labels / "train"

@@ -11,8 +11,9 @@ from dsn.skeleton import POSETRACK
 from pipeline.artifacts import read_json
 from pipeline.posetrack.index import PrepareConfig, build_index, prepare, read_index
 from pipeline.refusal import Refusal
+from tests.world.checks import check_config
 
-CONFIG = PrepareConfig(select_share=0.25, window=5, seed=0, max_bad_share=0.05)
+CONFIG = PrepareConfig(select_share=0.25, window=5, seed=0, checks=check_config())
 
 
 def types(path: Path) -> dict[str, str]:
@@ -42,10 +43,11 @@ def test_the_tables_have_their_columns_and_types(tree: Path, tmp_path: Path) -> 
         "width": "int64",
     }
     people = types(out / "people.parquet")
-    assert list(people) == ["video", "frame", "frame_id", "person", "track_id", "bbox", "head_bbox", "keypoints"]
+    numbers = ["frame", "frame_id", "person", "track_id", "person_id"]
+    assert list(people) == ["video", *numbers, "bbox", "head_bbox", "keypoints"]
     assert people["bbox"] == people["head_bbox"] == "fixed_size_list<element: float>[4]"
     assert people["keypoints"] == "fixed_size_list<element: float>[51]"
-    assert {people[name] for name in ("frame", "frame_id", "person", "track_id")} == {"int64"}
+    assert {people[name] for name in numbers} == {"int64"}
 
 
 def test_what_is_written_is_read_again(tree: Path, tmp_path: Path) -> None:
@@ -138,11 +140,10 @@ def test_a_folder_without_an_index_is_refused(tmp_path: Path) -> None:
     [
         ({"select_share": 0.0}, "select_share: got 0.0"),
         ({"window": 0}, "window: got 0"),
-        ({"max_bad_share": 1.5}, "max_bad_share: got 1.5"),
     ],
 )
 def test_impossible_settings_are_refused(change: dict[str, Any], told: str) -> None:
-    settings: dict[str, Any] = {"select_share": 0.2, "window": 5, "seed": 0, "max_bad_share": 0.1}
+    settings: dict[str, Any] = {"select_share": 0.2, "window": 5, "seed": 0, "checks": check_config()}
 
     with pytest.raises(ValueError, match=told):
         PrepareConfig(**(settings | change))

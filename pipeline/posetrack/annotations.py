@@ -1,14 +1,14 @@
 """What every format of annotations becomes: videos, their frames, and the people in them."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, TypeVar
 
 import numpy as np
 from jaxtyping import Float
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from pipeline.refusal import Refusal
 
@@ -75,26 +75,19 @@ class Video:
     """Joints of the file that the skeleton does not have; they are passed over."""
 
 
-def parse(data: bytes, into: type[T], path: Path) -> T:
-    """JSON as the type `into`, strictly; other keys are passed over.
+def parse(data: bytes, validate: Callable[..., T], path: Path) -> T:
+    """What `validate` of a pydantic TypeAdapter makes of JSON, strictly; keys that it does not know are passed over.
 
     Raises:
         Refusal: it is something else; the message names the file and the first field that is wrong.
     """
     try:
-        document: T = _adapter(into).validate_json(data, strict=True)
+        return validate(data, strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
         got = "" if first["type"] in {"missing", "json_invalid"} else f", got {str(first['input'])[:40]!r}"
         raise Refusal(f"{path}: {where}: {first['msg'][0].lower()}{first['msg'][1:]}{got}") from None
-    return document
-
-
-@cache
-def _adapter(into: type) -> Any:
-    """Built once a type, since that takes longer than most files."""
-    return TypeAdapter(into)
 
 
 def refuse_bad_name(name: str, path: Path) -> None:

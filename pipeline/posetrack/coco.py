@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
+from pydantic import TypeAdapter
 
 from dsn.skeleton import Skeleton
 from pipeline.posetrack.annotations import (
@@ -92,13 +93,16 @@ class Part:
     """Where the images lie below the root, by their positions; `file_name` where none is given."""
 
 
+VALIDATE = TypeAdapter(Document).validate_json
+
+
 def read_document(path: Path) -> Document:
     """Read a file.
 
     Raises:
         Refusal: it is not of COCO's shape; the message names the file and the field.
     """
-    document = parse(path.read_bytes(), Document, path)
+    document = parse(path.read_bytes(), VALIDATE, path)
     if [category.name for category in document.categories] != ["person"]:
         names = [category.name for category in document.categories]
         raise Refusal(f"{path}: categories: got {names}, wanted exactly one, named person")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from dsn.skeleton import POSETRACK
 from pipeline.posetrack.annotations import (
@@ -74,6 +75,9 @@ class _File:
     annolist: list[_Frame]
 
 
+VALIDATE = TypeAdapter(_File).validate_json
+
+
 def read_video(path: Path, *, split: Split) -> Video:
     """Read one file, .json or .mat.
 
@@ -81,7 +85,7 @@ def read_video(path: Path, *, split: Split) -> Video:
         Refusal: the file is not what PoseTrack17 looks like; the message names the file and the field.
     """
     refuse_bad_name(path.stem, path)
-    raw = parse(document(path), _File, path).annolist
+    raw = parse(document(path), VALIDATE, path).annolist
     return Video(
         name=path.stem,
         split=split,

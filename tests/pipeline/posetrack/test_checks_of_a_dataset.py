@@ -160,7 +160,7 @@ def test_a_missing_root_is_refused_in_one_line_that_says_what_to_do(tmp_path: Pa
 def test_a_root_without_annotations_is_refused(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
 
-    with pytest.raises(Refusal, match="no posetrack_data/annotations in it"):
+    with pytest.raises(Refusal, match="got no annotations in it, only images"):
         check_root(tmp_path)
 
 

@@ -29,18 +29,23 @@ class Skeleton:
     """Columns of a result table, each with the channels that it averages."""
 
     def __post_init__(self) -> None:
-        """Refuse indices that name no joint, and lists of another length."""
+        """Refuse indices that name no joint, lists of another length, and joints that two pairs would swap."""
         count = len(self.joints)
         if len(set(self.joints)) != count:
             raise ValueError(f"joints: got a name twice in {self.joints}")
-        if len(self.sigmas) != count:
-            raise ValueError(f"sigmas: got {len(self.sigmas)} values, wanted one for each of {count} joints")
+        if len(self.sigmas) != count or not all(sigma > 0 for sigma in self.sigmas):
+            raise ValueError(f"sigmas: got {self.sigmas}, wanted a positive number for each of {count} joints")
         indices = [*self.scored, *self.upper_body, *self.lower_body]
         indices += [index for pair in (*self.flip_pairs, *self.limbs) for index in pair]
         indices += [index for _, members in self.groups for index in members]
         wrong = sorted({index for index in indices if not 0 <= index < count})
         if wrong:
             raise ValueError(f"skeleton {self.name}: got joint indices {wrong}, wanted 0 to {count - 1}")
+        swapped = [index for pair in self.flip_pairs for index in pair]
+        if len(set(swapped)) < len(swapped):
+            raise ValueError(f"flip_pairs: got {self.flip_pairs}, wanted every joint in one pair at most")
+        if not self.scored or len(set(self.scored)) < len(self.scored):
+            raise ValueError(f"scored: got {self.scored}, wanted at least one joint, and none twice")
 
 
 def to_dict(skeleton: Skeleton) -> dict[str, Any]:

@@ -22,9 +22,7 @@ def read_annolist(path: Path) -> dict[str, Any]:
         content = loadmat(path, squeeze_me=True, struct_as_record=False)
     except (MatReadError, NotImplementedError, OSError, TypeError, ValueError, zlib.error) as error:
         text = " ".join(str(error).split())
-        raise Refusal(
-            f"{path}: got no .mat file that can be read ({text}), wanted one of MATLAB's version 5 to 7"
-        ) from None
+        raise Refusal(f"{path}: cannot be read ({text}); wanted a .mat file of MATLAB's version 5 to 7") from None
     if "annolist" not in content:
         names = sorted(name for name in content if not name.startswith("__"))
         raise Refusal(f"{path}: got variables {names}, wanted `annolist`")

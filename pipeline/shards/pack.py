@@ -1,137 +1,185 @@
 """Packing a dataset's clips into shards, in two phases; whoever calls says how the tasks of a phase are run."""
 
 import hashlib
+import logging
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import numpy as np
 import pandas as pd
+from jaxtyping import Int64
 
+from dsn.skeleton import Skeleton
 from pipeline.artifacts import sha256
 from pipeline.posetrack.index import Index
-from pipeline.shards import record
 from pipeline.shards.manifest import Manifest, Shard, write_manifest
 from pipeline.shards.plan import assign, clips, refuse_overlap
-from pipeline.shards.recipe import SPLITS, Recipe, Split
-from pipeline.shards.record import RecordWriter
-from pipeline.shards.sample import make_key
-from pipeline.shards.spill import Piece, Spilled, VideoTask, spill_video
+from pipeline.shards.recipe import Recipe, Split
+from pipeline.shards.record import UNFINISHED, RecordWriter
+from pipeline.shards.spill import Spilled, spill_video
+from pipeline.shards.tasks import Layout, ShardTask, layout_of, shard_tasks, video_tasks
 
-Run = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]
-"""Calls a function on each of several tasks, anywhere, and gives the results in the tasks' order; `map` is one."""
+Result = TypeVar("Result")
+Run = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
+"""Calls a function on each of several tasks, anywhere, and gives the results in any order; `map` is one. Tasks are made
+when they are taken, so one that takes few at a time needs little memory."""
+
+SPILL = ".spill-"
+"""Begins the name of the folder where records wait for their shard, below the shards."""
+INTERVAL = 5.0
+"""Seconds between two lines of progress."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShardTask:
-    """One tar to be put together from spilled records."""
+class Packed:
+    """What was packed."""
 
-    path: Path
-    pieces: tuple[Piece, ...]
-    keys: tuple[str, ...]
+    samples: dict[Split, int]
+    decoded: int
+    """How often an image was decoded: each frame that any clip uses, once."""
+    size: int
+    """Bytes of all tars."""
 
 
-def pack_splits(index: Index, root: Path, out: Path, recipe: Recipe, *, run: Run) -> dict[Split, int]:
-    """Write `out`/{train,select,val}, each with its tars and manifest.json; the numbers of samples.
+def pack_splits(index: Index, root: Path, out: Path, recipe: Recipe, *, run: Run) -> Packed:
+    """Write `out`/{train,select,val}, each with its tars and manifest.json.
 
-    The bytes depend on the dataset and the recipe alone, not on how `run` spreads the tasks.
+    The bytes depend on the dataset and the recipe alone, not on how `run` spreads the tasks. Splits are moved to their
+    places when all are whole: whatever interrupts packing leaves the old shards, and packing again starts over.
 
     Raises:
         Refusal: a split is empty, a frame cannot be decoded, or train and select would share frames.
     """
     refuse_overlap(index, recipe.offsets)
-    plans = {split: assign(clips(index, split), split, recipe.shard) for split in SPLITS}
-    spill = out.resolve() / ".spill"
-    shutil.rmtree(spill, ignore_errors=True)
-    try:
-        tasks = video_tasks(index, pd.concat(plans.values()), root=root.resolve(), spill=spill, recipe=recipe)
-        spilled = {result.video: result for result in run(spill_video, tasks)}
+    plans = {split: assign(rows, split, recipe.shard) for split, rows in clips(index).items()}
+    with tempfile.TemporaryDirectory(prefix=SPILL, dir=_cleared(out), ignore_cleanup_errors=True) as spill:
+        layout = layout_of(index, plans, spill=Path(spill))
+        tasks = video_tasks(index, layout, root=root.resolve(), recipe=recipe)
+        spilled = _gathered(_told(run(spill_video, tasks), what="cropping videos", total=len(layout.names)), layout)
+        shards = {}
         for split, plan in plans.items():
-            shards = tuple(run(pack_shard, _shard_tasks(plan, spilled, folder=spill / split)))
-            _finish(split, plan, shards, spilled=spilled, index=index, recipe=recipe, folder=spill / split)
-            _replace(spill / split, out / split)
-    finally:
-        shutil.rmtree(spill, ignore_errors=True)
-    return {split: len(plan) for split, plan in plans.items()}
-
-
-def video_tasks(index: Index, rows: pd.DataFrame, *, root: Path, spill: Path, recipe: Recipe) -> list[VideoTask]:
-    """One task for each video with samples, the largest first, so that none is left over at the end."""
-    frames, people = dict(iter(index.frames.groupby("video"))), dict(iter(index.people.groupby("video")))
-    tasks = [
-        VideoTask(
-            video=str(video),
-            frames=frames[video],
-            people=people[video],
-            wanted=wanted[["frame", "person"]],
-            root=root,
-            spill=spill / "videos" / f"{video}.records",
-            recipe=recipe,
-        )
-        for video, wanted in rows.groupby("video")
-    ]
-    return sorted(tasks, key=lambda task: (-len(task.wanted), task.video))
-
-
-def pack_shard(task: ShardTask) -> Shard:
-    """Copy records into a tar."""
-    with RecordWriter(task.path) as writer:
-        ends = [writer.write(*record.decode(read_piece(piece)))[1] for piece in task.pieces]
-    return Shard(
-        name=task.path.name,
-        sha256=sha256(task.path),
-        first_key=task.keys[0],
-        last_key=task.keys[-1],
-        ends=tuple(ends),
+            folder = Path(spill, split)
+            shards[split] = _pack(plan, layout, spilled, folder=folder, run=run)
+            digest = _source_digest(plan, layout, spilled)
+            manifest = _manifest(split, shards[split], recipe=recipe, digest=digest, skeleton=index.skeleton)
+            write_manifest(manifest, folder)
+        for split in plans:
+            _replace(Path(spill, split), out / split)
+    return Packed(
+        samples={split: len(plan) for split, plan in plans.items()},
+        decoded=spilled.decoded,
+        size=sum(shard.ends[-1] for found in shards.values() for shard in found),
     )
 
 
-def read_piece(piece: Piece) -> bytes:
-    """The bytes of one record."""
-    with piece.path.open("rb") as file:
-        file.seek(piece.start)
-        return file.read(piece.stop - piece.start)
+def _cleared(out: Path) -> Path:
+    """The folder, made if need be, without what a killed run left in it."""
+    out.mkdir(parents=True, exist_ok=True)
+    for left in out.glob(f"{SPILL}*"):
+        shutil.rmtree(left)
+    return out.resolve()
 
 
-def _shard_tasks(plan: pd.DataFrame, spilled: dict[str, Spilled], *, folder: Path) -> list[ShardTask]:
-    tasks = []
-    for shard, rows in plan.groupby("shard"):
-        samples = list(zip(rows["video"], rows["frame"], rows["person"], strict=True))
-        tasks.append(
-            ShardTask(
-                path=folder / f"{shard:06d}.tar",
-                pieces=tuple(spilled[video].pieces[frame, person] for video, frame, person in samples),
-                keys=tuple(make_key(video, frame=frame, person=person) for video, frame, person in samples),
-            )
-        )
-    return tasks
+@dataclass(slots=True, kw_only=True)
+class _Gathered:
+    """What became of all videos."""
+
+    spans: Int64[np.ndarray, "N 2"]
+    """Where in its file the record of each row of people stands, if it has one."""
+    digests: dict[int, str]
+    decoded: int = 0
 
 
-def _finish(
-    split: Split,
-    plan: pd.DataFrame,
-    shards: tuple[Shard, ...],
-    *,
-    spilled: dict[str, Spilled],
-    index: Index,
-    recipe: Recipe,
-    folder: Path,
-) -> None:
-    digests = "".join(f"{video} {spilled[video].digest}\n" for video in sorted(plan["video"].unique()))
-    manifest = Manifest(
+def _gathered(results: Iterable[Spilled], layout: Layout) -> _Gathered:
+    rows = sum(len(people) for people in layout.people)
+    gathered = _Gathered(spans=np.zeros((rows, 2), dtype=np.int64), digests={})
+    for result in results:
+        gathered.spans[layout.samples[result.number]] = result.spans
+        gathered.digests[result.number] = result.digest
+        gathered.decoded += result.decoded
+    return gathered
+
+
+def _pack(plan: pd.DataFrame, layout: Layout, spilled: _Gathered, *, folder: Path, run: Run) -> tuple[Shard, ...]:
+    """The shards of a split, in order of name, and nothing else in its folder."""
+    tasks = shard_tasks(plan, layout, spilled.spans, folder=folder)
+    results = _told(run(pack_shard, tasks), what=f"packing {folder.name}", total=int(plan["shard"].max()) + 1)
+    shards = sorted(results, key=lambda shard: shard.name)
+    for left in folder.glob(f".*{UNFINISHED}"):
+        left.unlink()
+    return tuple(shards)
+
+
+def pack_shard(task: ShardTask) -> Shard:
+    """Copy records into a tar, one after the other."""
+    with RecordWriter(task.path) as writer:
+        pieces = zip(task.file.tolist(), task.spans.tolist(), strict=True)
+        ends = tuple(writer.append(read_piece(task.files[file], *span)) for file, span in pieces)
+    return Shard(
+        name=task.path.name,
+        sha256=sha256(task.path),
+        first_key=task.first_key,
+        last_key=task.last_key,
+        ends=ends,
+    )
+
+
+def read_piece(path: Path, start: int, stop: int) -> bytes:
+    """Some bytes of a file, all of them.
+
+    Raises:
+        EOFError: the file ends before.
+    """
+    with path.open("rb") as file:
+        file.seek(start)
+        data = file.read(stop - start)
+    if len(data) < stop - start:
+        raise EOFError(f"{path}: got {len(data)} bytes at {start}, wanted {stop - start}")
+    return data
+
+
+def _told(results: Iterable[Result], *, what: str, total: int) -> Iterator[Result]:
+    """The results as they come, and a line every few seconds until all are there."""
+    began = told = time.monotonic()
+    for count, result in enumerate(results, start=1):
+        yield result
+        now = time.monotonic()
+        if now - told > INTERVAL and count < total:
+            log.info("%s: %d of %d done, %.0f s left", what, count, total, (now - began) / count * (total - count))
+            told = now
+
+
+def _source_digest(plan: pd.DataFrame, layout: Layout, spilled: _Gathered) -> str:
+    """SHA-256 over the names of a split's videos and the digests of their frames, in order of name."""
+    is_used = set(plan["video"].unique())
+    lines = [f"{name} {spilled.digests[number]}\n" for number, name in enumerate(layout.names) if name in is_used]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _manifest(split: Split, shards: tuple[Shard, ...], *, recipe: Recipe, digest: str, skeleton: Skeleton) -> Manifest:
+    return Manifest(
         split=split,
-        samples=len(plan),
+        samples=sum(shard.samples for shard in shards),
         shards=shards,
         stored_size=recipe.stored_size,
         clip=recipe.clip,
         recipe=recipe,
-        source_digest=hashlib.sha256(digests.encode()).hexdigest(),
-        skeleton=index.skeleton,
+        source_digest=digest,
+        skeleton=skeleton,
     )
-    write_manifest(manifest, folder)
 
 
 def _replace(new: Path, old: Path) -> None:
-    shutil.rmtree(old, ignore_errors=True)
+    """Put a whole folder in another's place; the other is deleted when this one stands there."""
+    aside = new.with_name(f"{new.name}.old")
+    if old.exists():
+        old.replace(aside)
     new.replace(old)
+    shutil.rmtree(aside, ignore_errors=True)

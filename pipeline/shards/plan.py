@@ -1,38 +1,61 @@
-"""Which samples a split has, in which shard each stands, and what each holds."""
+"""Which samples a split has, and in which shard each stands: whole columns at once, for millions of people."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int64
+from jaxtyping import Bool
 
 from pipeline.posetrack.index import Index
 from pipeline.refusal import Refusal
-from pipeline.shards.crop import region, upright, widened
-from pipeline.shards.recipe import SPLITS, Recipe, ShardConfig, Split
-from pipeline.shards.sample import Bbox, ClipSample, Row, make_key
-
-HEAD_SHARE = 0.6
-"""poseval measures a head by this share of its bbox's diagonal."""
+from pipeline.shards.columns import blocks
+from pipeline.shards.recipe import SPLITS, ShardConfig, Split
 
 
-def clips(index: Index, split: Split) -> pd.DataFrame:
-    """The samples of a split: `video`, `frame`, `person` of everyone with a labelled joint that counts, in order."""
-    frames = index.frames.loc[index.frames["split"] == split, ["video", "frame"]]
-    people = index.people.merge(frames, on=["video", "frame"])
-    if len(people) == 0:
-        raise Refusal(f"split {split} has no people; see checks.json of stage prepare")
-    keypoints = np.stack(people["keypoints"].tolist()).reshape(len(people), -1, 3)
-    is_labeled = np.asarray((keypoints[:, list(index.skeleton.scored), 2] > 0).any(axis=1))
-    if not is_labeled.any():
-        raise Refusal(f"split {split} has no labelled joints; see checks.json of stage prepare")
-    rows = people.iloc[np.flatnonzero(is_labeled)][["video", "frame", "person"]]
-    return rows.sort_values(["video", "frame", "person"], ignore_index=True)
+def clips(index: Index) -> dict[Split, pd.DataFrame]:
+    """The samples of each split, in order of video, frame and person: everyone with a labelled joint that counts.
+
+    Columns are `video` (categories in order of name), `frame`, `person`, and `row`, the position in `index.people`.
+
+    Raises:
+        Refusal: a split has no samples.
+    """
+    videos = pd.CategoricalDtype(sorted(index.frames["video"].unique()))
+    people = index.people[["video", "frame", "person"]].astype({"video": videos})
+    people["row"] = np.arange(len(people))
+    split, is_sample = _split_of(people, index.frames), _is_labeled(index)
+    found = {}
+    for name in SPLITS:
+        is_here = np.asarray(split == name)
+        _refuse_empty(name, people=int(is_here.sum()), samples=int((is_here & is_sample).sum()))
+        found[name] = people[is_here & is_sample].sort_values(["video", "frame", "person"], ignore_index=True)
+    return found
+
+
+def _split_of(people: pd.DataFrame, frames: pd.DataFrame) -> "pd.Categorical[str]":
+    """The split of each person's frame; none where the frame is not listed. Joins by one number, not by strings."""
+    stride = int(max(frames["frame"].max(), people["frame"].max())) + 1
+    videos = frames["video"].astype(people["video"].dtype)
+    keys = videos.cat.codes.to_numpy(dtype=np.int64) * stride + frames["frame"].to_numpy()
+    wanted = people["video"].cat.codes.to_numpy(dtype=np.int64) * stride + people["frame"].to_numpy()
+    return pd.Categorical(frames["split"]).take(pd.Index(keys).get_indexer(wanted), allow_fill=True)
+
+
+def _is_labeled(index: Index) -> Bool[np.ndarray, " N"]:
+    """Which people have a labelled joint that counts."""
+    scored = list(index.skeleton.scored)
+    found = [(block[:, 2::3][:, scored] > 0).any(axis=1) for block in blocks(index.people["keypoints"])]
+    return np.concatenate(found, dtype=bool)
+
+
+def _refuse_empty(split: Split, *, people: int, samples: int) -> None:
+    if samples == 0:
+        lacks = "labelled joints" if people else "people"
+        raise Refusal(f"split {split} has no {lacks}; see checks.json of stage prepare")
 
 
 def assign(rows: pd.DataFrame, split: Split, config: ShardConfig) -> pd.DataFrame:
-    """Give every sample its `shard` and its `place` in it; rows come back in that order.
+    """Give every sample its `shard`; rows come back in the order in which they are packed.
 
     Train and select are shuffled over all videos by the seed; val keeps its order. Shards differ by one sample at most.
     """
@@ -40,11 +63,8 @@ def assign(rows: pd.DataFrame, split: Split, config: ShardConfig) -> pd.DataFram
         order = np.random.default_rng([config.seed, SPLITS.index(split)]).permutation(len(rows))
         rows = rows.iloc[order].reset_index(drop=True)
     count = min(len(rows), max(config.min_shards, -(-len(rows) // config.samples_per_shard)))
-    parts = np.array_split(np.arange(len(rows)), count)
-    return rows.assign(
-        shard=np.repeat(np.arange(count), [len(part) for part in parts]),
-        place=np.concatenate([np.arange(len(part)) for part in parts]),
-    )
+    sizes = [len(part) for part in np.array_split(np.arange(len(rows)), count)]
+    return rows.assign(shard=np.repeat(np.arange(count), sizes))
 
 
 def refuse_overlap(index: Index, offsets: Sequence[int]) -> None:
@@ -63,105 +83,3 @@ def refuse_overlap(index: Index, offsets: Sequence[int]) -> None:
             f"model.clip.offsets: a clip spans {span + 1} frames, but only {int(near.min()) - 1} frames lie between "
             f"train and select in {near.idxmin()}; set `prepare.window` to at least {span + 1}"
         )
-
-
-def samples_of(frames: pd.DataFrame, people: pd.DataFrame, *, wanted: pd.DataFrame, recipe: Recipe) -> list[ClipSample]:
-    """Everything about the wanted samples of one video.
-
-    Args:
-        frames: the video's rows of the index.
-        people: the video's rows of the index, wanted or not: neighbour bboxes come from any of them.
-        wanted: rows of `clips`.
-        recipe: offsets, sizes and reach.
-    """
-    positions = np.sort(frames["frame"].to_numpy(dtype=np.int64))
-    tracks: dict[Any, Any] = {track: _track(rows) for track, rows in people.groupby("track_id")}
-    chosen = people.merge(wanted[["frame", "person"]], on=["frame", "person"]).sort_values(["frame", "person"])
-    return [
-        _sample(row, tracks[row["track_id"]], positions=positions, recipe=recipe) for row in chosen.to_dict("records")
-    ]
-
-
-def _track(rows: pd.DataFrame) -> tuple[Int64[np.ndarray, " N"], Float[np.ndarray, "N 4"]]:
-    """Frames of one person, ascending, and the bboxes there."""
-    rows = rows.sort_values("frame")
-    return rows["frame"].to_numpy(dtype=np.int64), np.stack(rows["bbox"].tolist()).astype(np.float64)
-
-
-def _sample(
-    row: Mapping[Any, Any],
-    track: tuple[Int64[np.ndarray, " N"], Float[np.ndarray, "N 4"]],
-    *,
-    positions: Int64[np.ndarray, " F"],
-    recipe: Recipe,
-) -> ClipSample:
-    bbox = _corners(row["bbox"])
-    neighbour = interpolated_bbox(*track, frame=row["frame"], reach=recipe.shard.reach)
-    to_source = upright(
-        widened(
-            region(bbox, size=recipe.input_size),
-            size=recipe.input_size,
-            stored=recipe.stored_size,
-            other=None if neighbour is None else region(neighbour, size=recipe.input_size),
-        ),
-        size=recipe.stored_size,
-    )
-    return ClipSample(
-        key=make_key(row["video"], frame=row["frame"], person=row["person"]),
-        video=row["video"],
-        frame=row["frame"],
-        frame_id=row["frame_id"],
-        person=row["person"],
-        track_id=row["track_id"],
-        keypoints=tuple(_row(point) for point in row["keypoints"].reshape(-1, 3)),
-        bbox=bbox,
-        neighbour_bbox=neighbour,
-        head_size=_head_size(row["head_bbox"]),
-        to_source=(_row(to_source[0]), _row(to_source[1])),
-        frames_used=frames_used(positions, frame=row["frame"], clip=recipe.clip),
-    )
-
-
-def frames_used(positions: Int64[np.ndarray, " F"], *, frame: int, clip: Sequence[int]) -> tuple[int, ...]:
-    """Positions of a clip's frames among those that exist: the nearest one where the wanted one is missing or outside.
-
-    A supporting frame is never the keyframe, which the temporal stream must not see, unless there is no other frame. Of
-    two equally near ones, that farther from the keyframe is taken.
-    """
-    others = positions[positions != frame] if len(positions) > 1 else positions
-    return tuple(_nearest(others, frame + offset, frame=frame) if offset else frame for offset in clip)
-
-
-def _nearest(positions: Int64[np.ndarray, " F"], wanted: int, *, frame: int) -> int:
-    distance = 2 * np.abs(positions - wanted) - (np.abs(positions - frame) > abs(wanted - frame))
-    return int(positions[np.argmin(distance)])
-
-
-def interpolated_bbox(
-    frames: Int64[np.ndarray, " N"], bboxes: Float[np.ndarray, "N 4"], *, frame: int, reach: int
-) -> Bbox | None:
-    """The bbox at `frame`, linear in time between the nearest ones before and after; None where one is out of reach."""
-    before, after = np.searchsorted(frames, frame, side="left") - 1, np.searchsorted(frames, frame, side="right")
-    if before < 0 or after >= len(frames):
-        return None
-    start, end = int(frames[before]), int(frames[after])
-    if frame - start > reach or end - frame > reach:
-        return None
-    share = (frame - start) / (end - start)
-    return _corners((1 - share) * bboxes[before] + share * bboxes[after])
-
-
-def _head_size(bbox: Float[np.ndarray, " 4"]) -> float | None:
-    x1, y1, x2, y2 = bbox.tolist()
-    size = HEAD_SHARE * float(np.hypot(x2 - x1, y2 - y1))
-    return size if np.isfinite(size) and size > 0 else None
-
-
-def _corners(values: Float[np.ndarray, " 4"]) -> Bbox:
-    x1, y1, x2, y2 = (float(value) for value in values)
-    return x1, y1, x2, y2
-
-
-def _row(values: Float[np.ndarray, " 3"]) -> Row:
-    first, second, third = (float(value) for value in values)
-    return first, second, third

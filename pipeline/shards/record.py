@@ -4,6 +4,7 @@ webdataset's own writer makes the tars, both those that a video is spilled into 
 begins and ends, so that a record can be read alone, from any place in its tar.
 """
 
+import secrets
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,13 +13,18 @@ from types import TracebackType
 from webdataset import TarWriter
 
 BLOCK = tarfile.BLOCKSIZE
+UNFINISHED = ".part"
+"""Ends the name of a tar that is being written, or whose writer was killed."""
 
 
 class RecordWriter:
-    """Writes a tar without times or owners, so that the same records give the same bytes; under its name when whole."""
+    """Writes a tar without times or owners, so that the same records give the same bytes; under its name when whole.
+
+    The temporary name is one of its own, for a task may be started again while the first attempt still writes.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._path, self._temporary = path, path.with_suffix(".part")
+        self._path, self._temporary = path, path.with_name(f".{path.name}.{secrets.token_hex(8)}{UNFINISHED}")
 
     def __enter__(self) -> "RecordWriter":  # noqa: PYI034  (beartype knows Self in classes that it decorates alone)
         """Open the tar under a temporary name."""
@@ -33,6 +39,13 @@ class RecordWriter:
         self._tar.write({"__key__": key, **members})
         return start, self._tar.tarstream.offset
 
+    def append(self, data: bytes) -> int:
+        """Add a record as another tar of this class holds it; the byte where it ends."""
+        self._tar.tarstream.fileobj.write(data)
+        self._tar.tarstream.offset += len(data)
+        end: int = self._tar.tarstream.offset
+        return end
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
@@ -41,6 +54,8 @@ class RecordWriter:
         self._file.close()
         if kind is None:
             self._temporary.replace(self._path)
+        else:
+            self._temporary.unlink()
 
 
 def decode(data: bytes) -> tuple[str, dict[str, bytes]]:

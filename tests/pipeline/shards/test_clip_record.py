@@ -44,11 +44,36 @@ def interrupted(path: Path) -> None:
         raise KeyboardInterrupt
 
 
-def test_a_tar_that_was_not_finished_has_not_its_name(tmp_path: Path) -> None:
+def test_a_tar_that_was_not_finished_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         interrupted(tmp_path / "a.tar")
 
-    assert [path.name for path in tmp_path.iterdir()] == ["a.part"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_writers_of_one_tar_do_not_meet(tmp_path: Path) -> None:
+    path = tmp_path / "a.tar"
+    with record.RecordWriter(path) as first:
+        first.write("v-000001-002", MEMBERS)
+        (whole,) = written(path, "v-000001-002")
+        names = [child.name for child in tmp_path.iterdir() if child != path]
+        assert path.read_bytes()[: len(whole)] == whole
+    again = path.read_bytes()
+
+    assert again[: len(whole)] == whole
+    assert len(names) == 1
+    assert names[0].startswith(".a.tar.")
+    assert names[0].endswith(record.UNFINISHED)
+
+
+def test_records_are_copied_into_another_tar_as_they_are(tmp_path: Path) -> None:
+    records = written(tmp_path / "a.tar", "v-000001-002", "v-000002-000")
+
+    with record.RecordWriter(tmp_path / "b.tar") as writer:
+        ends = [writer.append(data) for data in records]
+
+    assert (tmp_path / "b.tar").read_bytes() == (tmp_path / "a.tar").read_bytes()
+    assert ends == [len(records[0]), len(records[0]) + len(records[1])]
 
 
 def test_half_a_record_is_refused(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 import tarfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -26,10 +26,10 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def backwards_in_threads(function: Callable[[Any], Any], tasks: Sequence[Any]) -> Iterable[Any]:
+def backwards_in_threads(function: Callable[[Any], Any], tasks: Iterable[Any]) -> Iterable[Any]:
     with ThreadPoolExecutor(2) as pool:
-        futures = [pool.submit(function, task) for task in reversed(tasks)]
-        return [future.result() for future in reversed(futures)]
+        futures = [pool.submit(function, task) for task in reversed(list(tasks))]
+        return [future.result() for future in futures]
 
 
 def test_the_bytes_do_not_depend_on_who_packs_in_which_order(
@@ -161,18 +161,18 @@ def test_one_video_can_serve_train_and_select(index: Index, tmp_path: Path, make
     frames.loc[frames["video"] == "000003_a", "split"] = "train"
     frames.loc[frames["video"] == "000001_a", "split"] = ["train"] + ["gap"] * 5 + ["select"]
 
-    counts = pack_splits(index, tmp_path, tmp_path / "shards", make_recipe(), run=map)
+    packed = pack_splits(index, tmp_path, tmp_path / "shards", make_recipe(), run=map)
 
-    assert counts == {"train": 2 + 14 + 14, "select": 2, "val": 28}
+    assert packed.samples == {"train": 2 + 14 + 14, "select": 2, "val": 28}
 
 
 def test_the_real_sample_is_packed(posetrack_sample: Path, tmp_path: Path, make_recipe: Callable[..., Recipe]) -> None:
     config = PrepareConfig(select_share=0.2, window=5, seed=0, checks=check_config(max_bad_share=0.0))
     index, _ = build_index(posetrack_sample, config)
 
-    counts = pack_splits(index, posetrack_sample, tmp_path, make_recipe(), run=map)
+    packed = pack_splits(index, posetrack_sample, tmp_path, make_recipe(), run=map)
 
-    assert counts == {"train": 14 * 4, "select": 5 * 4, "val": 17 * 4 + 1 + 2 + 11}
+    assert packed.samples == {"train": 14 * 4, "select": 5 * 4, "val": 17 * 4 + 1 + 2 + 11}
     alone = next(s for s in webdataset_samples(tmp_path / "val") if s["__key__"].startswith("003418"))
     assert from_json(alone["json"]).frames_used == (0,) * 5
     assert len({alone[f"{time}.jpg"] for time in range(5)}) == 1

@@ -22,9 +22,9 @@ def test_ray_packs_the_same_bytes_as_one_process_and_names_what_is_wrong(
     monkeypatch.chdir(Path(__file__).parents[3])
     pack_splits(index, tmp_path, tmp_path / "alone", make_recipe(), run=map)
 
-    counts = write_shards(index, tmp_path, tmp_path / "ray", make_recipe())
+    packed = write_shards(index, tmp_path, tmp_path / "ray", make_recipe())
 
-    assert counts == {"train": 28, "select": 14, "val": 28}
+    assert packed.samples == {"train": 28, "select": 14, "val": 28}
     assert contents(tmp_path / "ray") == contents(tmp_path / "alone")
     assert sorted(path.name for path in (tmp_path / "ray").iterdir()) == ["select", "train", "val"]
 

@@ -1,27 +1,13 @@
 """Controls: poses from next to nothing, which a network has to beat before its number means anything."""
 
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterable
 
 import numpy as np
 from jaxtyping import Float64, Int64
 
 from pipeline.evaluation.predict import Poses, to_frame
 from pipeline.shards.crop import inverse, region, transform, upright
-from pipeline.shards.manifest import read_manifest
-from pipeline.shards.reader import read_record
-from pipeline.shards.sample import ClipSample, from_json
-
-
-def read_samples(folder: Path) -> Iterator[ClipSample]:
-    """The metadata of a split's samples in the manifest's order; no image is decoded.
-
-    Raises:
-        Refusal: a shard is missing, cut short or damaged.
-    """
-    for shard in read_manifest(folder).shards:
-        for record in range(shard.samples):
-            yield from_json(read_record(folder / shard.name, *shard.span(record))["json"])
+from pipeline.shards.sample import ClipSample
 
 
 def mean_pose(samples: Iterable[ClipSample], *, input_size: tuple[int, int]) -> Float64[np.ndarray, "K 2"]:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from dsn.checkpoint import Loaded
 from pipeline.artifacts import read_json, write_json
-from pipeline.evaluation.controls import mean_pose, place, read_samples
+from pipeline.evaluation.controls import mean_pose, place
 from pipeline.evaluation.loading import annotation_files, read_video
 from pipeline.evaluation.numbers import or_none
 from pipeline.evaluation.oks import oks_ap
@@ -22,7 +22,7 @@ from pipeline.evaluation.submission import write_predictions
 from pipeline.evaluation.tables import score_videos
 from pipeline.posetrack.index import Index, read_index
 from pipeline.shards.manifest import read_manifest
-from pipeline.shards.reader import evaluation_batches
+from pipeline.shards.reader import evaluation_batches, read_samples
 from pipeline.tracking.lineage import data_hash
 
 LOG = logging.getLogger(__name__)

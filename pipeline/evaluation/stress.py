@@ -15,7 +15,6 @@ from dsn.checkpoint import Loaded
 from dsn.network import DSN, SingleFrame
 from pipeline.artifacts import read_json, write_json
 from pipeline.evaluation.conditions import METHODS, Grid, Networks, Outcome, run_all, select
-from pipeline.evaluation.controls import read_samples
 from pipeline.evaluation.degrade import WORST, Kind
 from pipeline.evaluation.examples import Album, choose
 from pipeline.evaluation.predict import refuse_misfit, table
@@ -27,7 +26,7 @@ from pipeline.posetrack.index import read_index
 from pipeline.refusal import Refusal
 from pipeline.shards.batch import ClipBatch
 from pipeline.shards.manifest import read_manifest
-from pipeline.shards.reader import evaluation_batches
+from pipeline.shards.reader import evaluation_batches, read_samples
 from pipeline.shards.sample import ClipSample
 from pipeline.tracking.lineage import data_hash
 

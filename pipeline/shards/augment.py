@@ -12,8 +12,9 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from dsn.skeleton import Skeleton
-from pipeline.shards.crop import Affine, Image, Region, region, turned
+from pipeline.shards.crop import Affine, Region, region, turned
 from pipeline.shards.sample import ClipSample
+from pipeline.shards.spoil import Kind, degraded, dropped, patch
 
 HALF_BODY_JOINTS = 8
 """Half-body views are drawn only of people with more labelled joints than this (as mmpose does)."""
@@ -21,6 +22,10 @@ FEWEST_JOINTS = 3
 """And only where the half has this many."""
 HALF_BODY_PADDING = 1.5
 """Sides of a half-body region in sides of its joints' extent."""
+
+PROBABILITIES = (
+    "flip", "rotation_probability", "half_body", "occluder", "keyframe_dropout", "keyframe_degradation",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +49,15 @@ class AugmentConfig:
     occluder: float
     """Probability of a patch over the same place of all frames."""
     keyframe_dropout: float
-    """Probability that the keyframe is spoilt: black, blurred, noise, or under a large patch."""
+    """Probability that the keyframe is made useless: black, blurred, noise, or under a large patch."""
+    keyframe_degradation: float
+    """Probability that the keyframe is degraded by a random degree, in one of `keyframe_kinds`."""
+    keyframe_kinds: tuple[Kind, ...]
+    """The kinds of degradation."""
 
     def __post_init__(self) -> None:
         """Refuse probabilities that are none, and regions turned inside out."""
-        for name in ("flip", "rotation_probability", "half_body", "occluder", "keyframe_dropout"):
+        for name in PROBABILITIES:
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name}: got {getattr(self, name)}, wanted 0 to 1")
         if not 0 <= self.rotation <= 180:
@@ -58,6 +67,8 @@ class AugmentConfig:
         for name in ("shift", "color"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name}: got {getattr(self, name)}, wanted 0 to 1")
+        if not self.keyframe_kinds or len(set(self.keyframe_kinds)) < len(self.keyframe_kinds):
+            raise ValueError(f"keyframe_kinds: got {list(self.keyframe_kinds)}, wanted at least one and none twice")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,10 +138,10 @@ def recolor(frames: UInt8[np.ndarray, "T H W 3"], config: AugmentConfig, rng: np
     if config.color == 0:
         return
     gains, shifts = rng.uniform(-config.color, config.color, (2, 3))
-    levels = np.arange(256)[:, None] / 255 - 0.5
-    table = np.clip(255 * (levels * (1 + gains) + 0.5 + shifts / 2), 0, 255).astype(np.uint8)[None]
-    for frame in frames:
-        cv2.LUT(frame, table, dst=frame)
+    # Levels v become 255 ((v / 255 - 1 / 2) (1 + gain) + 1 / 2 + shift / 2), rounded down: 4 times as fast as a table.
+    mixing = np.column_stack([np.diag(1 + gains), 127.5 * (shifts - gains) - 0.5]).astype(np.float32)
+    pixels = frames.reshape(-1, frames.shape[2], 3)
+    cv2.transform(pixels, mixing, dst=pixels)
 
 
 def cover(
@@ -140,7 +151,7 @@ def cover(
     *,
     is_keyframe: Sequence[bool] | Bool[np.ndarray, " T"],
 ) -> None:
-    """Draw the patch over all frames and the spoiling of the keyframe, in place.
+    """Draw the patch over all frames and what spoils the keyframe, in place.
 
     Args:
         frames: a clip of input crops.
@@ -149,40 +160,10 @@ def cover(
         is_keyframe: which of the frames show the keyframe, its repeats in a video of one frame included.
     """
     if rng.random() < config.occluder:
-        _patch(frames, rng, shares=(0.1, 0.4))
+        patch(frames, rng, shares=(0.1, 0.4))
+    chosen = np.flatnonzero(is_keyframe)
     if rng.random() < config.keyframe_dropout:
-        chosen = np.flatnonzero(is_keyframe)
-        frames[chosen] = _spoilt(frames[chosen[0]], rng)
-
-
-def _spoilt(keyframe: Image, rng: np.random.Generator) -> Image:
-    """The keyframe made useless in one of four ways."""
-    match rng.integers(4):
-        case 0:
-            return np.zeros_like(keyframe)
-        case 1:
-            reach = int(keyframe.shape[0] * rng.uniform(0.06, 0.2))
-            return np.asarray(cv2.stackBlur(keyframe, (2 * reach + 1, 2 * reach + 1)), dtype=np.uint8)
-        case 2:
-            return rng.integers(0, 256, keyframe.shape, dtype=np.uint8)
-        case _:
-            covered = keyframe[None].copy()
-            _patch(covered, rng, shares=(0.5, 0.9))
-            return np.asarray(covered[0])
-
-
-def _patch(frames: UInt8[np.ndarray, "T H W 3"], rng: np.random.Generator, *, shares: tuple[float, float]) -> None:
-    """Cover one place of all frames by an ellipse or a rectangle of one random colour with some grain, in place."""
-    _, height, width, _ = frames.shape
-    sides = np.maximum(1, np.round(rng.uniform(*shares, 2) * (height, width)).astype(int))
-    top, left = rng.integers(0, np.array([height, width]) - sides + 1)
-    color = rng.integers(0, 256, 3)
-    grain = rng.normal(0, rng.uniform(0, 40), (*sides, 1))
-    patch = np.clip(color + grain, 0, 255).astype(np.uint8)
-    shape = np.ones(sides, dtype=bool) if rng.random() < 0.5 else _ellipse(int(sides[0]), int(sides[1]))
-    np.copyto(frames[:, top : top + sides[0], left : left + sides[1]], patch, where=shape[:, :, None])
-
-
-def _ellipse(height: int, width: int) -> Bool[np.ndarray, "H W"]:
-    y, x = np.ogrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
-    return np.asarray(y**2 + x**2 <= 1, dtype=bool)
+        frames[chosen] = dropped(frames[chosen[0]], rng)
+    if rng.random() < config.keyframe_degradation:
+        kind = config.keyframe_kinds[rng.integers(len(config.keyframe_kinds))]
+        frames[chosen] = degraded(frames[chosen[0]], kind, rng)

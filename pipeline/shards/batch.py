@@ -14,10 +14,9 @@ from pipeline.shards.sample import ClipSample
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clip:
-    """One sample, cropped to the network's input."""
+    """All but the pixels of one sample, cropped to the network's input."""
 
     sample: ClipSample
-    frames: UInt8[np.ndarray, "T H W 3"]
     keypoints: Float[np.ndarray, "K 2"]
     """At the keyframe, in input pixels."""
     visible: Bool[np.ndarray, " K"]
@@ -41,19 +40,23 @@ class ClipBatch:
     head_size: Float[Tensor, " B"]
     """The official evaluator's head size, in input pixels; NaN where unknown."""
     samples: tuple[ClipSample, ...]
+    quarantined: tuple[str, ...] = ()
+    """Records that could not be read and in whose place others stand here: each with its name and the reason."""
 
 
-def collate(clips: Sequence[Clip]) -> ClipBatch:
-    """Clips of one size as a batch."""
-    frames = torch.from_numpy(np.stack([clip.frames for clip in clips])).permute(0, 1, 4, 2, 3)
+def collate(
+    clips: Sequence[Clip], frames: UInt8[np.ndarray, "B T H W 3"], *, quarantined: Sequence[str] = ()
+) -> ClipBatch:
+    """Clips as a batch; `frames` holds those of all clips, and its memory becomes the batch's."""
     return ClipBatch(
         keys=tuple(clip.sample.key for clip in clips),
-        frames=frames,
+        frames=torch.from_numpy(frames).permute(0, 1, 4, 2, 3),
         keypoints=torch.from_numpy(np.stack([clip.keypoints for clip in clips]).astype(np.float32)),
         visible=torch.from_numpy(np.stack([clip.visible for clip in clips])),
         to_source=torch.from_numpy(np.stack([clip.to_source for clip in clips]).astype(np.float32)),
         head_size=torch.tensor([_head_size(clip) for clip in clips], dtype=torch.float32),
         samples=tuple(clip.sample for clip in clips),
+        quarantined=tuple(quarantined),
     )
 
 

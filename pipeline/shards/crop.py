@@ -106,8 +106,15 @@ def scale_of(affine: Affine) -> float:
 
 def warp(image: Image, affine: Affine, *, size: tuple[int, int]) -> Image:
     """The crop of `size` whose pixel p shows `image` at affine(p), bilinear, black outside."""
+    crop = np.empty((*size, 3), dtype=np.uint8)
+    warp_into(crop, image, affine=affine)
+    return crop
+
+
+def warp_into(crop: Image, image: Image, *, affine: Affine) -> None:
+    """Draw into `crop` what `warp` gives; `crop` is contiguous."""
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return np.asarray(cv2.warpAffine(image, affine, (size[1], size[0]), flags=flags), dtype=np.uint8)
+    cv2.warpAffine(image, affine, (crop.shape[1], crop.shape[0]), dst=crop, flags=flags)
 
 
 def shrinking_warp(image: Image, affine: Affine, *, size: tuple[int, int]) -> Image:

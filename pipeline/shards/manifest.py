@@ -1,13 +1,17 @@
 """manifest.json: what the tars of one split hold, and where in them each record is."""
 
+import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from dsn.skeleton import Skeleton
 from pipeline import params
-from pipeline.artifacts import read_json, write_json
+from pipeline.artifacts import write_json
 from pipeline.refusal import Refusal
 from pipeline.shards.recipe import Recipe
+from pipeline.shards.store import Folder, read_bytes
+
+NAME = "manifest.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,16 +60,22 @@ class Manifest:
 
 def write_manifest(manifest: Manifest, folder: Path) -> None:
     """Write `manifest.json`; `read_manifest` is the inverse."""
-    write_json(folder / "manifest.json", asdict(manifest))
+    write_json(folder / NAME, asdict(manifest))
 
 
-def read_manifest(folder: Path) -> Manifest:
-    """The manifest of a split's folder.
+def read_manifest(folder: Folder) -> Manifest:
+    """The manifest of a split's folder, here or at a URL.
 
     Raises:
-        Refusal: there is none, or it is not what `write_manifest` writes.
+        Refusal: there is none, it cannot be fetched, or it is not what `write_manifest` writes.
     """
-    path = folder / "manifest.json"
-    if not path.is_file():
-        raise Refusal(f"{path}: no such file, wanted a folder of shards; run stage shard, or `dvc checkout`")
-    return params.parse(read_json(path), Manifest, name=str(path))
+    return params.parse(json.loads(manifest_bytes(folder)), Manifest, name=str(folder / NAME))
+
+
+def manifest_bytes(folder: Folder) -> bytes:
+    """The manifest as it was written; raises as `read_manifest` does."""
+    path = folder / NAME
+    try:
+        return read_bytes(path)
+    except FileNotFoundError:
+        raise Refusal(f"{path}: no such file, wanted a folder of shards; run stage shard, or `dvc checkout`") from None

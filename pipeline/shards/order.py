@@ -1,5 +1,7 @@
 """In which order a rank reads which records: functions of the manifest alone, so any step can be entered at once."""
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 from jaxtyping import Int64
 
@@ -8,6 +10,9 @@ from pipeline.shards.manifest import Manifest
 
 Places = Int64[np.ndarray, "_ 2"]
 """Records as (shard, position within it)."""
+
+SPARES = 100
+"""How many records are tried in the place of a bad one."""
 
 
 def steps_per_epoch(manifest: Manifest, *, batch_size: int, world: int) -> int:
@@ -49,6 +54,22 @@ def training_places(
 def evaluation_places(manifest: Manifest, *, rank: int, world: int) -> Places:
     """A rank's stretch of all records in the manifest's order; stretches differ by one record at most."""
     return np.array_split(_records(manifest, np.arange(len(manifest.shards))), world)[rank]
+
+
+def spare_places(counts: Sequence[int], *, seed: int, epoch: int, shard: int, place: int) -> Iterator[tuple[int, int]]:
+    """Records to be tried in the place of a bad one, drawn from the whole split: the same whoever reads.
+
+    Args:
+        counts: records of each shard.
+        seed: with `epoch` and the bad record's place, decides what is drawn.
+        epoch: counts from 0.
+        shard: where the bad record is.
+        place: its position there.
+    """
+    ends = np.cumsum(counts)
+    for number in np.random.default_rng([seed, epoch, shard, place]).integers(ends[-1], size=SPARES):
+        drawn = int(np.searchsorted(ends, number, side="right"))
+        yield drawn, int(number - ends[drawn] + counts[drawn])
 
 
 def _records(manifest: Manifest, shards: Int64[np.ndarray, " M"]) -> Places:

@@ -5,29 +5,24 @@ ignore their seed, and unequal ranks would hang DDP. The manifest says where in 
 planned first (`order.py`) and then only those bytes are read.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Literal
 
-import cv2
-import numpy as np
-from torch.utils.data import DataLoader, IterableDataset, get_worker_info
-
 from pipeline.refusal import Refusal
-from pipeline.shards import record
 from pipeline.shards.augment import AugmentConfig, generator
-from pipeline.shards.batch import Clip, ClipBatch, collate
-from pipeline.shards.crop import Image
+from pipeline.shards.batch import ClipBatch
+from pipeline.shards.damage import REPAIR, DamageError
 from pipeline.shards.manifest import Manifest, read_manifest
-from pipeline.shards.order import Places, evaluation_places, steps_per_epoch, training_places
-from pipeline.shards.sample import from_json
+from pipeline.shards.order import evaluation_places, spare_places, steps_per_epoch, training_places
+from pipeline.shards.records import RecordReader, records_of
+from pipeline.shards.sample import ClipSample, from_json
+from pipeline.shards.source import Source, iterate
+from pipeline.shards.store import Folder, StoreConfig
 from pipeline.shards.view import evaluation_clip, training_clip
 
-__all__ = ["ReaderConfig", "evaluation_batches", "steps_per_epoch", "training_batches"]
-
-REPAIR = "`dvc checkout data/shards` brings the shards back, `dvc repro -f shard` packs them anew"
+__all__ = ["ReaderConfig", "evaluation_batches", "read_samples", "steps_per_epoch", "training_batches"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,20 +31,28 @@ class ReaderConfig:
 
     workers: int
     """Processes that decode for one rank; 0 decodes in the rank's own."""
+    prefetch: int
+    """Batches that each of them makes ahead; without such processes, a thread of the rank does, or with 0 nobody."""
     shuffle: int
     """Records within which the order is random; over an epoch, shards are permuted as well."""
+    max_bad_share: float
+    """The largest share of a rank's records in an epoch that training does without because they cannot be read."""
     augment: AugmentConfig
+    store: StoreConfig
 
     def __post_init__(self) -> None:
         """Refuse what reads nothing."""
-        if self.workers < 0:
-            raise ValueError(f"workers: got {self.workers}, wanted at least 0")
+        for name in ("workers", "prefetch"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name}: got {getattr(self, name)}, wanted at least 0")
         if self.shuffle < 1:
             raise ValueError(f"shuffle: got {self.shuffle}, wanted at least 1")
+        if not 0 <= self.max_bad_share < 1:
+            raise ValueError(f"max_bad_share: got {self.max_bad_share}, wanted at least 0 and less than 1")
 
 
 def training_batches(  # noqa: PLR0913  (one flat call, each argument with one meaning)
-    folder: Path,
+    folder: Folder,
     config: ReaderConfig,
     *,
     input_size: tuple[int, int],
@@ -64,7 +67,7 @@ def training_batches(  # noqa: PLR0913  (one flat call, each argument with one m
     """One rank's augmented batches of one epoch, the same whatever the number of reading processes.
 
     Args:
-        folder: a split's shards.
+        folder: a split's shards, here or at a URL.
         config: how to read and augment.
         input_size: height and width of the crops.
         batch_size: samples in one rank's batch.
@@ -75,8 +78,12 @@ def training_batches(  # noqa: PLR0913  (one flat call, each argument with one m
         first_step: batches to leave out, without reading them: where an interrupted epoch goes on.
         keyframe_only: decode the keyframe alone, so that T is 1; its augmentation stays as it was drawn for the clip.
 
+    A record that cannot be read is quarantined: another one, drawn by (seed, epoch) and its place, stands in, so that
+    ranks stay equal, and the batch names it.
+
     Raises:
-        Refusal: a shard is missing, cut short or damaged; the message names it.
+        Refusal: a shard is missing or cannot be fetched, or, while reading, more than `config.max_bad_share` of the
+            rank's records of the epoch are bad.
     """
     manifest = read_manifest(folder)
     places = training_places(
@@ -87,15 +94,22 @@ def training_batches(  # noqa: PLR0913  (one flat call, each argument with one m
         augment=config.augment,
         rng_of=partial(generator, seed, epoch=epoch),
         skeleton=manifest.skeleton,
-        input_size=input_size,
     )
-    batches = _cut(places, batch_size)[first_step:]
-    source = _Batches(folder=folder, manifest=manifest, batches=batches, make=make, keyframe_only=keyframe_only)
-    return _iterate(source, workers=config.workers)
+    source = Source(
+        records=records_of(manifest, folder),
+        places=places[first_step * batch_size :],
+        batch_size=batch_size,
+        input_size=input_size,
+        times=_times(manifest, keyframe_only=keyframe_only),
+        make=make,
+        spares=partial(spare_places, [shard.samples for shard in manifest.shards], seed=seed, epoch=epoch),
+    )
+    batches = iterate(source, workers=config.workers, prefetch=config.prefetch)
+    return _tolerant(batches, share=config.max_bad_share, records=len(places), folder=folder)
 
 
 def evaluation_batches(  # noqa: PLR0913
-    folder: Path,
+    folder: Folder,
     *,
     input_size: tuple[int, int],
     batch_size: int,
@@ -108,7 +122,7 @@ def evaluation_batches(  # noqa: PLR0913
     """A rank's share of all samples, each exactly once over the ranks, in the manifest's order, not augmented.
 
     Args:
-        folder: a split's shards.
+        folder: a split's shards, here or at a URL.
         input_size: height and width of the crops.
         batch_size: samples in a batch; a batch may have fewer, a rank none at all.
         rank: whose share.
@@ -118,94 +132,52 @@ def evaluation_batches(  # noqa: PLR0913
         keyframe_only: decode the keyframe alone, so that T is 1.
         workers: processes that decode; 0 decodes in this one.
 
+    Nothing stands in for a record that cannot be read, and none is left out: a score of other samples would be another
+    score, and the shards are repaired by one command.
+
     Raises:
-        Refusal: a shard is missing, cut short or damaged; the message names it.
+        Refusal: a shard is missing or cannot be fetched, or a record is damaged; the message names it.
     """
     manifest = read_manifest(folder)
-    places = evaluation_places(manifest, rank=rank, world=world)
-    make = partial(evaluation_clip, skeleton=manifest.skeleton, input_size=input_size, bbox=bbox)
-    batches = _cut(places, batch_size)
-    source = _Batches(folder=folder, manifest=manifest, batches=batches, make=make, keyframe_only=keyframe_only)
-    return _iterate(source, workers=workers)
+    source = Source(
+        records=records_of(manifest, folder),
+        places=evaluation_places(manifest, rank=rank, world=world),
+        batch_size=batch_size,
+        input_size=input_size,
+        times=_times(manifest, keyframe_only=keyframe_only),
+        make=partial(evaluation_clip, skeleton=manifest.skeleton, bbox=bbox),
+        spares=None,
+    )
+    return iterate(source, workers=workers, prefetch=2)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Batches:
-    """Planned batches of one split."""
-
-    folder: Path
-    manifest: Manifest
-    batches: list[Places]
-    make: Callable[..., Clip | None]
-    """`training_clip` or `evaluation_clip`, but for its first two arguments."""
-    keyframe_only: bool
-
-    def read(self, *, start: int, step: int) -> Iterator[ClipBatch]:
-        """Batches `start`, `start` + `step`, ... without those of which no clip is left."""
-        cv2.setNumThreads(0)
-        for places in self.batches[start::step]:
-            clips = [self._clip(shard, place) for shard, place in places.tolist()]
-            kept = [clip for clip in clips if clip is not None]
-            if kept:
-                yield collate(kept)
-
-    def _clip(self, shard: int, place: int) -> Clip | None:
-        path = self.folder / self.manifest.shards[shard].name
-        members = read_record(path, *self.manifest.shards[shard].span(place))
-        sample = from_json(members["json"])
-        times = [self.manifest.keyframe] if self.keyframe_only else range(len(self.manifest.clip))
-        return self.make(sample, partial(_decode_all, members, times=times, path=path, key=sample.key), times=times)
-
-
-def _cut(places: Places, batch_size: int) -> list[Places]:
-    return [places[start : start + batch_size] for start in range(0, len(places), batch_size)]
-
-
-def _iterate(source: _Batches, *, workers: int) -> Iterator[ClipBatch]:
-    if workers == 0:
-        return source.read(start=0, step=1)
-    parts = _Parts(source)
-    return iter(DataLoader(parts, batch_size=None, num_workers=workers, multiprocessing_context="forkserver"))
-
-
-class _Parts(IterableDataset[ClipBatch]):
-    """Of W reading processes, process w reads batches w, w + W, ...; torch takes them in turn, so their order stays."""
-
-    def __init__(self, source: _Batches) -> None:
-        self._source = source
-
-    def __iter__(self) -> Iterator[ClipBatch]:
-        worker = get_worker_info()
-        assert worker is not None
-        return self._source.read(start=worker.id, step=worker.num_workers)
-
-
-def read_record(path: Path, start: int, stop: int) -> dict[str, bytes]:
-    """The members of the record in bytes `start` to `stop` of a tar.
+def read_samples(folder: Folder) -> Iterator[ClipSample]:
+    """The metadata of a split's samples in the manifest's order; no image is decoded.
 
     Raises:
-        Refusal: the tar is missing, cut short or damaged.
+        Refusal: a shard is missing or cannot be fetched, or a record is damaged; the message names it.
     """
-    if not path.is_file():
-        raise Refusal(f"{path}: no such file, though manifest.json lists it; {REPAIR}")
-    with path.open("rb") as file:
-        file.seek(start)
-        data = file.read(stop - start)
-    if len(data) < stop - start:
-        raise Refusal(f"{path}: cut short at byte {start + len(data)}, wanted at least {stop}; {REPAIR}")
-    try:
-        return record.decode(data)[1]
-    except ValueError as error:
-        raise Refusal(f"{path}: damaged between bytes {start} and {stop}: {error}; {REPAIR}") from None
+    manifest = read_manifest(folder)
+    with RecordReader(records_of(manifest, folder)) as reader:
+        for shard, place in evaluation_places(manifest, rank=0, world=1).tolist():
+            try:
+                yield from_json(reader.read(shard, place)["json"])
+            except DamageError as error:
+                raise Refusal(f"{error}; {REPAIR}") from None
 
 
-def _decode_all(members: Mapping[str, bytes], *, times: Sequence[int], path: Path, key: str) -> list[Image]:
-    """The stored crops at some of a record's times, as RGB."""
-    images = []
-    for time in times:
-        data = np.frombuffer(members[f"{time}.jpg"], dtype=np.uint8)
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
-        if image is None:
-            raise Refusal(f"{path}: {key}.{time}.jpg is not an image that can be decoded; {REPAIR}")
-        images.append(image)
-    return images
+def _times(manifest: Manifest, *, keyframe_only: bool) -> tuple[int, ...]:
+    return (manifest.keyframe,) if keyframe_only else tuple(range(len(manifest.clip)))
+
+
+def _tolerant(batches: Iterator[ClipBatch], *, share: float, records: int, folder: Folder) -> Iterator[ClipBatch]:
+    """The batches, until more than a share of the records that a rank has in the epoch was quarantined."""
+    bad = 0
+    for batch in batches:
+        bad += len(batch.quarantined)
+        if bad > share * records:
+            raise Refusal(
+                f"{folder}: {bad} of {records} records cannot be read, wanted at most {share:.3g} of them "
+                f"(reader.max_bad_share); the last: {batch.quarantined[-1]}; {REPAIR}"
+            )
+        yield batch

@@ -4,74 +4,98 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, UInt8
 
 from dsn.skeleton import Skeleton
 from pipeline.shards.augment import AugmentConfig, cover, draw_view, flip_order, recolor
 from pipeline.shards.batch import Clip
-from pipeline.shards.crop import Affine, Image, compose, inverse, region, transform, upright, warp
+from pipeline.shards.crop import Affine, Image, compose, inverse, region, transform, upright, warp_into
 from pipeline.shards.sample import ClipSample
 
-Load = Callable[[], list[Image]]
-"""Decodes a sample's stored crops, one for each of the wanted times."""
+Frames = UInt8[np.ndarray, "T H W 3"]
+Decode = Callable[[int], Image]
+"""Gives the stored crop at one of a clip's times."""
+
+NEARLY = 1e-4
+"""Pixels by which a crop may lie beside whole pixels and still be copied: its grey levels come out the same."""
 
 
 def training_clip(
     sample: ClipSample,
-    load: Load,
+    frames: Frames,
     *,
+    decode: Decode,
     times: Sequence[int],
     augment: AugmentConfig,
     rng_of: Callable[..., np.random.Generator],
     skeleton: Skeleton,
-    input_size: tuple[int, int],
 ) -> Clip:
-    """The clip at the wanted times, under the one random transform that `rng_of(key=...)` draws for its sample."""
+    """Draw the wanted times into `frames` under one random transform, which `rng_of(key=...)` draws for the sample."""
     rng = rng_of(key=sample.key)
-    view = draw_view(sample, augment, rng, skeleton=skeleton, input_size=input_size)
-    channels = flip_order(skeleton) if view.is_flipped else list(range(len(skeleton.joints)))
-    clip = _cropped(
-        sample, load(), to_source=view.to_source, input_size=input_size, skeleton=skeleton, channels=channels
-    )
+    view = draw_view(sample, augment, rng, skeleton=skeleton, input_size=_size(frames))
+    _draw(sample, frames, decode=decode, times=times, to_source=view.to_source)
     is_keyframe = [sample.frames_used[time] == sample.frame for time in times]
-    recolor(clip.frames, augment, rng)
-    cover(clip.frames, augment, rng, is_keyframe=is_keyframe)
-    return clip
+    recolor(frames, augment, rng)
+    cover(frames, augment, rng, is_keyframe=is_keyframe)
+    channels = flip_order(skeleton) if view.is_flipped else list(range(len(skeleton.joints)))
+    return _clip(sample, to_source=view.to_source, input_size=_size(frames), skeleton=skeleton, channels=channels)
 
 
 def evaluation_clip(
     sample: ClipSample,
-    load: Load,
+    frames: Frames,
     *,
-    times: Sequence[int],  # noqa: ARG001  (both kinds of view are called alike)
+    decode: Decode,
+    times: Sequence[int],
     skeleton: Skeleton,
-    input_size: tuple[int, int],
     bbox: Literal["keyframe", "neighbour"],
 ) -> Clip | None:
-    """The clip cropped by one of its bboxes; None, and nothing decoded, where it has no such bbox."""
+    """Draw the wanted times into `frames`, cropped by a bbox; None, and nothing drawn, where there is no such bbox."""
     chosen = sample.bbox if bbox == "keyframe" else sample.neighbour_bbox
     if chosen is None:
         return None
-    to_source = upright(region(chosen, size=input_size), size=input_size)
+    size = _size(frames)
+    to_source = upright(region(chosen, size=size), size=size)
+    _draw(sample, frames, decode=decode, times=times, to_source=to_source)
     channels = list(range(len(skeleton.joints)))
-    return _cropped(sample, load(), to_source=to_source, input_size=input_size, skeleton=skeleton, channels=channels)
+    return _clip(sample, to_source=to_source, input_size=size, skeleton=skeleton, channels=channels)
 
 
-def _cropped(
-    sample: ClipSample,
-    stored: Sequence[Image],
-    *,
-    to_source: Affine,
-    input_size: tuple[int, int],
-    skeleton: Skeleton,
-    channels: list[int],
-) -> Clip:
+def _size(frames: Frames) -> tuple[int, int]:
+    return frames.shape[1], frames.shape[2]
+
+
+def _draw(sample: ClipSample, frames: Frames, *, decode: Decode, times: Sequence[int], to_source: Affine) -> None:
+    """Crop the wanted times; a frame that stands in for others is decoded once."""
     to_stored = compose(inverse(sample.affine), to_source)
+    used = [sample.frames_used[time] for time in times]
+    for row, time in enumerate(times):
+        first = used.index(used[row])
+        if first < row:
+            frames[row] = frames[first]
+        else:
+            draw_crop(frames[row], decode(time), affine=to_stored)
+
+
+def draw_crop(crop: Image, image: Image, *, affine: Affine) -> None:
+    """Draw into `crop` what `image` shows at the affine of its pixels; whole pixels are copied, which is the same."""
+    height, width = crop.shape[:2]
+    left, top = round(float(affine[0, 2])), round(float(affine[1, 2]))
+    beside = np.abs(affine - ((1, 0, left), (0, 1, top))) * (width, height, 1)
+    is_inside = 0 <= left <= image.shape[1] - width and 0 <= top <= image.shape[0] - height
+    if is_inside and beside.max() < NEARLY:
+        crop[:] = image[top : top + height, left : left + width]
+    else:
+        warp_into(crop, image, affine=affine)
+
+
+def _clip(
+    sample: ClipSample, *, to_source: Affine, input_size: tuple[int, int], skeleton: Skeleton, channels: list[int]
+) -> Clip:
     table = np.array(sample.keypoints)[channels]
     points = transform(table[:, :2], inverse(to_source))
     return Clip(
         sample=sample,
-        frames=np.stack([warp(image, to_stored, size=input_size) for image in stored]),
         keypoints=points,
         visible=_is_supervised(points, is_labeled=table[:, 2] > 0, input_size=input_size, skeleton=skeleton),
         to_source=to_source,

@@ -18,6 +18,8 @@ from pipeline.shards.pack import pack_splits
 from pipeline.shards.reader import ReaderConfig
 from pipeline.shards.recipe import Recipe, ShardConfig
 from pipeline.shards.sample import ClipSample, make_key
+from pipeline.shards.spoil import KINDS
+from pipeline.shards.store import StoreConfig
 
 HEIGHT, WIDTH = 60, 80
 SPLITS = {"000001_a": "train", "000002_a": "train", "000003_a": "select", "000004_b": "val", "000005_b": "val"}
@@ -98,13 +100,20 @@ def _person(video: str, frame: int, frame_id: int, person: int) -> dict[str, Any
         "bbox": np.array([left, top, left + 16, top + 16], dtype=np.float32),
         "head_bbox": np.array([left, top, left + 3, top + 4], dtype=np.float32),
         "keypoints": keypoints.ravel(),
+        "score": np.nan,
     }
 
 
-def augment_of(**changes: float) -> AugmentConfig:
+def augment_of(**changes: Any) -> AugmentConfig:
     """No variation but what is asked for."""
-    names = [field.name for field in fields(AugmentConfig)]
-    return AugmentConfig(**(dict.fromkeys(names, 0.0) | changes))
+    values: dict[str, Any] = {field.name: 0.0 for field in fields(AugmentConfig)}
+    return AugmentConfig(**(values | {"keyframe_kinds": KINDS} | changes))
+
+
+def store_of(cache: Path, **changes: Any) -> StoreConfig:
+    """A cache of a megabyte; what cannot be read is asked for twice, with hardly a pause."""
+    values: dict[str, Any] = {"cache": str(cache), "cache_gib": 1 / 1024, "tries": 2, "wait": 0.01}
+    return StoreConfig(**(values | changes))
 
 
 @pytest.fixture
@@ -127,12 +136,25 @@ def make_augment() -> Callable[..., AugmentConfig]:
 
 @pytest.fixture
 def make_reader() -> Callable[..., ReaderConfig]:
-    """A reader without augmentation, in process, that shuffles 8 records."""
+    """A reader without augmentation, in process, that shuffles 8 records and does without none."""
 
-    def make(*, workers: int = 0, **augment: float) -> ReaderConfig:
-        return ReaderConfig(workers=workers, shuffle=8, augment=augment_of(**augment))
+    def make(*, workers: int = 0, prefetch: int = 0, max_bad_share: float = 0.0, **augment: Any) -> ReaderConfig:
+        return ReaderConfig(
+            workers=workers,
+            prefetch=prefetch,
+            shuffle=8,
+            max_bad_share=max_bad_share,
+            augment=augment_of(**augment),
+            store=store_of(Path("unused")),
+        )
 
     return make
+
+
+@pytest.fixture
+def make_store() -> Callable[..., StoreConfig]:
+    """`store_of`."""
+    return store_of
 
 
 @pytest.fixture

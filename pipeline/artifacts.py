@@ -4,8 +4,24 @@ import hashlib
 import json
 import os
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoxSource:
+    """Where the boxes of detected people come from: named by every number that was computed with them."""
+
+    file: str
+    """Path below the dataset's root."""
+    sha256: str
+    min_score: float
+    """Detections below this score were left out."""
+
+    def __str__(self) -> str:
+        """In a sentence."""
+        return f"detected ({Path(self.file).name}, sha256 {self.sha256[:12]}, score at least {self.min_score:g})"
 
 
 def write_text(path: Path, text: str) -> None:

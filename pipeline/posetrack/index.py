@@ -5,7 +5,7 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,18 @@ import pyarrow.parquet as pq
 
 from dsn import skeleton as skeletons
 from dsn.skeleton import Skeleton
-from pipeline.artifacts import read_json, write_json
+from pipeline.artifacts import BoxSource, read_json, write_json
 from pipeline.posetrack.annotations import Split
+from pipeline.posetrack.boxes import BoxesConfig, read_boxes
 from pipeline.posetrack.checks import CheckConfig, Kept, sift
 from pipeline.posetrack.findings import refuse_blocked, report
 from pipeline.posetrack.sources import Source, find_source, read_videos, write_truth
 from pipeline.posetrack.splits import assign_splits
 from pipeline.posetrack.tables import FRAMES, VIDEOS, frame_table, people_schema, people_table, video_table
 from pipeline.refusal import Refusal
+
+BOXES = "boxes.json"
+"""What the index says about a file of detected boxes, where there is one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +35,8 @@ class DataConfig:
 
     root: Path
     """Folder of a dataset in any format that `sources` knows, relative to the project's root or absolute."""
+    boxes: BoxesConfig | None
+    """Whom val is evaluated on besides: null evaluates on the annotated people's own bboxes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,18 +70,22 @@ class Index:
     """video, frame, frame_id, file (below the root), is_labeled, split (train, select, val, gap), height, width."""
     people: pd.DataFrame
     """video, frame, frame_id, person (position within the frame), track_id, person_id (Int64: may be missing),
-    bbox, head_bbox, keypoints."""
+    bbox, head_bbox, keypoints, score (of those detected, who have no keypoints; NaN for those annotated)."""
     skeleton: Skeleton
+    boxes: BoxSource | None = None
+    """Where the detected people of val come from, if there are any: val is then evaluated on them alone."""
 
 
-def prepare(root: Path, out: Path, config: PrepareConfig) -> None:
-    """Index the dataset at `root` into the folder `out`.
+def prepare(root: Path, out: Path, config: PrepareConfig, *, boxes: BoxesConfig | None = None) -> None:
+    """Index the dataset at `root` into the folder `out`, with detected people of val if there is a file of boxes.
 
     Raises:
-        Refusal: the dataset is missing or malformed, or too much of it is bad.
+        Refusal: the dataset or the boxes are missing or malformed, or too much of the dataset is bad.
     """
     index, checks = build_index(root, config)
     refuse_blocked(checks, root=root)
+    if boxes is not None:
+        index, checks["boxes"] = add_detected(index, root, boxes)
     write_index(index, out)
     write_json(out / "checks.json", checks)
     write_truth(find_source(root), out / "truth" / "val")
@@ -98,6 +108,19 @@ def build_index(root: Path, config: PrepareConfig) -> tuple[Index, dict[str, Any
     return index, {**checks, "format": source.format, "holdout": asdict(holdout)}
 
 
+def add_detected(index: Index, root: Path, config: BoxesConfig) -> tuple[Index, dict[str, Any]]:
+    """The index with detected people of val behind those annotated, and what checks.json says about them.
+
+    Raises:
+        Refusal: the file of boxes is missing, malformed, or of another dataset.
+    """
+    detected = read_boxes(config, root, frames=index.frames, skeleton=index.skeleton)
+    people = pd.concat([index.people, detected.people], ignore_index=True)
+    people["person"] = people.groupby(["video", "frame"], sort=False).cumcount()
+    told = {**asdict(detected.source), "counts": detected.counts}
+    return replace(index, people=people, boxes=detected.source), told
+
+
 def write_index(index: Index, folder: Path) -> None:
     """Write the tables and the skeleton; `read_index` is the inverse."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -106,6 +129,9 @@ def write_index(index: Index, folder: Path) -> None:
         table = pa.Table.from_pandas(getattr(index, name), schema=schema, preserve_index=False)
         pq.write_table(table, folder / f"{name}.parquet")
     write_json(folder / "skeleton.json", skeletons.to_dict(index.skeleton))
+    (folder / BOXES).unlink(missing_ok=True)
+    if index.boxes is not None:
+        write_json(folder / BOXES, asdict(index.boxes))
 
 
 def read_index(folder: Path) -> Index:
@@ -117,7 +143,8 @@ def read_index(folder: Path) -> Index:
     if not (folder / "people.parquet").is_file():
         raise Refusal(f"{folder}: got no index, wanted videos, frames and people as .parquet; run stage prepare")
     tables = {name: pq.read_table(folder / f"{name}.parquet").to_pandas() for name in ("videos", "frames", "people")}
-    return Index(**tables, skeleton=skeletons.from_dict(read_json(folder / "skeleton.json")))
+    boxes = BoxSource(**read_json(folder / BOXES)) if (folder / BOXES).is_file() else None
+    return Index(**tables, skeleton=skeletons.from_dict(read_json(folder / "skeleton.json")), boxes=boxes)
 
 
 def _read_split(source: Source, split: Split, config: CheckConfig) -> list[Kept]:

@@ -45,6 +45,7 @@ def people_schema(joints: int) -> pa.Schema:
             ("bbox", pa.list_(pa.float32(), 4)),
             ("head_bbox", pa.list_(pa.float32(), 4)),
             ("keypoints", pa.list_(pa.float32(), 3 * joints)),
+            ("score", pa.float64()),
         ]
     )
 
@@ -101,6 +102,7 @@ def people_table(kept: Sequence[Kept]) -> pd.DataFrame:
             "bbox": np.array(person.bbox, dtype=np.float32),
             "head_bbox": np.array(person.head_bbox or [np.nan] * 4, dtype=np.float32),
             "keypoints": person.keypoints.astype(np.float32).ravel(),
+            "score": np.nan,
         }
         for video, position, person in entries
     ]

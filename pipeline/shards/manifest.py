@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dsn.skeleton import Skeleton
 from pipeline import params
-from pipeline.artifacts import write_json
+from pipeline.artifacts import BoxSource, write_json
 from pipeline.refusal import Refusal
 from pipeline.shards.recipe import Recipe
 from pipeline.shards.store import Folder, read_bytes
@@ -51,6 +51,8 @@ class Manifest:
     source_digest: str
     """SHA-256 over the source frames' bytes."""
     skeleton: Skeleton
+    boxes: BoxSource | None = None
+    """Where the split's detected people come from, if it has any."""
 
     @property
     def keyframe(self) -> int:

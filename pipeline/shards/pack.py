@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Int64
 
-from dsn.skeleton import Skeleton
 from pipeline.artifacts import sha256
 from pipeline.posetrack.index import Index
 from pipeline.shards.manifest import Manifest, Shard, write_manifest
@@ -68,7 +67,7 @@ def pack_splits(index: Index, root: Path, out: Path, recipe: Recipe, *, run: Run
             folder = Path(spill, split)
             shards[split] = _pack(plan, layout, spilled, folder=folder, run=run)
             digest = _source_digest(plan, layout, spilled)
-            manifest = _manifest(split, shards[split], recipe=recipe, digest=digest, skeleton=index.skeleton)
+            manifest = _manifest(split, shards[split], recipe=recipe, digest=digest, index=index)
             write_manifest(manifest, folder)
         for split in plans:
             _replace(Path(spill, split), out / split)
@@ -163,7 +162,7 @@ def _source_digest(plan: pd.DataFrame, layout: Layout, spilled: _Gathered) -> st
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def _manifest(split: Split, shards: tuple[Shard, ...], *, recipe: Recipe, digest: str, skeleton: Skeleton) -> Manifest:
+def _manifest(split: Split, shards: tuple[Shard, ...], *, recipe: Recipe, digest: str, index: Index) -> Manifest:
     return Manifest(
         split=split,
         samples=sum(shard.samples for shard in shards),
@@ -172,7 +171,8 @@ def _manifest(split: Split, shards: tuple[Shard, ...], *, recipe: Recipe, digest
         clip=recipe.clip,
         recipe=recipe,
         source_digest=digest,
-        skeleton=skeleton,
+        skeleton=index.skeleton,
+        boxes=index.boxes if split == "val" else None,
     )
 
 

@@ -13,7 +13,9 @@ from pipeline.shards.recipe import SPLITS, ShardConfig, Split
 
 
 def clips(index: Index) -> dict[Split, pd.DataFrame]:
-    """The samples of each split, in order of video, frame and person: everyone with a labelled joint that counts.
+    """The samples of each split, in order of video, frame and person.
+
+    That is everyone with a labelled joint that counts, and in val everyone whom a detector found.
 
     Columns are `video` (categories in order of name), `frame`, `person`, and `row`, the position in `index.people`.
 
@@ -23,7 +25,7 @@ def clips(index: Index) -> dict[Split, pd.DataFrame]:
     videos = pd.CategoricalDtype(sorted(index.frames["video"].unique()))
     people = index.people[["video", "frame", "person"]].astype({"video": videos})
     people["row"] = np.arange(len(people))
-    split, is_sample = _split_of(people, index.frames), _is_labeled(index)
+    split, is_sample = _split_of(people, index.frames), _is_labeled(index) | index.people["score"].notna().to_numpy()
     found = {}
     for name in SPLITS:
         is_here = np.asarray(split == name)

@@ -53,6 +53,8 @@ class ClipSample:
     frames_used: tuple[int, ...]
     """Positions of the T frames, in order of time: after clipping at the video's borders and standing in for missing
     images, so a position may come twice; a supporting frame is the keyframe only where a video has no other."""
+    score: float | None = None
+    """The detector's; None for an annotated person. A detected one has no labelled joints and belongs to no track."""
 
     def __post_init__(self) -> None:
         """Refuse a key that is not this sample's own."""

@@ -34,6 +34,8 @@ class Video:
     bbox: Float64[np.ndarray, "N 4"]
     head_bbox: Float32[np.ndarray, "N 4"]
     keypoints: Float32[np.ndarray, "N K 3"]
+    score: Float64[np.ndarray, " N"]
+    """Of those whom a detector found; NaN for those annotated."""
 
 
 def video_of(frames: pd.DataFrame, people: pd.DataFrame, *, name: str) -> Video:
@@ -42,8 +44,8 @@ def video_of(frames: pd.DataFrame, people: pd.DataFrame, *, name: str) -> Video:
     numbers = {key: people[key].to_numpy(dtype=np.int64) for key in ("frame", "person", "frame_id", "track_id")}
     head_bbox = matrix(people["head_bbox"]).astype(np.float32)
     keypoints = matrix(people["keypoints"]).astype(np.float32).reshape(len(people), -1, 3)
-    bbox = matrix(people["bbox"]).astype(np.float64)
-    return Video(name=name, files=files, **numbers, bbox=bbox, head_bbox=head_bbox, keypoints=keypoints)
+    bbox, score = matrix(people["bbox"]).astype(np.float64), people["score"].to_numpy(dtype=np.float64)
+    return Video(name=name, files=files, **numbers, bbox=bbox, head_bbox=head_bbox, keypoints=keypoints, score=score)
 
 
 def samples_of(video: Video, wanted: Int64[np.ndarray, " S"], recipe: Recipe) -> Iterator[ClipSample]:
@@ -92,6 +94,7 @@ def _sample(video: Video, row: int, *, track: Track, used: tuple[int, ...], reci
         head_size=_head_size(video.head_bbox[row]),
         to_source=(_row(to_source[0]), _row(to_source[1])),
         frames_used=used,
+        score=None if np.isnan(video.score[row]) else float(video.score[row]),
     )
 
 

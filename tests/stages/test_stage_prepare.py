@@ -7,6 +7,9 @@ from pipeline.refusal import Refusal
 from stages import prepare
 
 PARAMS = """\
+data:
+  root: data/posetrack18
+  boxes: null
 prepare:
   select_share: 0.2
   window: 5

@@ -31,7 +31,7 @@ $(STAMP): requirements.lock
 
 repro: $(STAMP)  ## draw the data, train, register, evaluate, promote and report: the whole DAG
 	$(BIN)/python -m pipeline doctor --quiet
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dvc repro
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pipeline cluster run dvc repro
 
 test: $(STAMP)  ## the fast tests
 	$(BIN)/python -m pytest -m "not slow"

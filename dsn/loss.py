@@ -5,8 +5,8 @@ from dataclasses import dataclass, fields
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from dsn.network import Readouts
 from dsn.pixels import patchify
+from dsn.readouts import Readouts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
 """The user's verbs: `python -m pipeline VERB`, or `dsn-pose VERB` where the wheel is installed."""
 
+import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +12,8 @@ from pipeline.refusal import Refusal
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 config = typer.Typer(no_args_is_help=True, help="See and change params.yaml.")
 app.add_typer(config, name="config")
+cluster = typer.Typer(no_args_is_help=True, help="Ray for several stages.")
+app.add_typer(cluster, name="cluster")
 
 MARKS = {"ok": "ok     ", "warning": "warning", "blocks": "BLOCKS "}
 
@@ -58,6 +61,20 @@ def use(name: Annotated[str, typer.Argument(help="A preset: a file of presets/ w
 
     use_preset(Path("params.yaml"), Path("presets"), name)
     print(f"params.yaml now holds the preset {name}")
+
+
+@cluster.command(context_settings={"ignore_unknown_options": True})
+def run(command: Annotated[list[str], typer.Argument(help="A command and its arguments.")]) -> None:
+    """Run a command whose stages share one Ray, which saves each of them its start; exits as the command does.
+
+    Example: python -m pipeline cluster run dvc repro
+    """
+    from pipeline.cluster import run_sharing  # noqa: PLC0415
+
+    try:
+        run_sharing(command)
+    except subprocess.CalledProcessError as error:
+        raise typer.Exit(error.returncode) from None
 
 
 def main() -> None:

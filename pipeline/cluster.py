@@ -4,18 +4,21 @@ import logging
 import os
 import secrets
 import shutil
+import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-QUIET = {
+SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",
 }
-"""No telemetry, and no warning about the variable that hides GPUs from tasks that asked for none."""
+"""No telemetry, no warning about the variable that hides GPUs from tasks that asked for none, and half a second instead
+of two until the end of a run is noticed."""
 
 log = logging.getLogger(__name__)
 
@@ -54,15 +57,19 @@ class ClusterConfig:
 
 
 @contextmanager
-def connected() -> Iterator[None]:
-    """Connect to RAY_ADDRESS, or start Ray on this machine; disconnect or stop it at the end."""
-    os.environ.update(QUIET)
+def connected() -> Iterator[str]:
+    """Connect to RAY_ADDRESS, or start Ray on this machine; disconnect or stop it at the end.
+
+    Yields:
+        The address at which other processes reach the same Ray.
+    """
+    os.environ.update(SETTINGS)
     import ray  # noqa: PLC0415  (reads the environment on import)
 
     if "RAY_ADDRESS" in os.environ:
         ray.init(runtime_env=_runtime_env(), log_to_driver=False, logging_level=logging.WARNING)
         try:
-            yield
+            yield os.environ["RAY_ADDRESS"]
         finally:
             ray.shutdown()
         return
@@ -77,9 +84,33 @@ def connected() -> Iterator[None]:
             runtime_env=_runtime_env(session),
         )
         try:
-            yield
+            yield ray.get_runtime_context().gcs_address
         finally:
             ray.shutdown()
+
+
+def run_sharing(command: Sequence[str]) -> None:
+    """Run a command whose processes all use one Ray, where each would start its own.
+
+    Ctrl-C reaches the command from the terminal; Ray stops once the command has ended.
+
+    Raises:
+        CalledProcessError: the command failed.
+    """
+    with connected() as address:
+        with subprocess.Popen(command, env={**os.environ, "RAY_ADDRESS": address}) as process:
+            status = _ended(process)
+        if status:
+            raise subprocess.CalledProcessError(status, command)
+
+
+def _ended(process: subprocess.Popen[bytes]) -> int:
+    """The exit status, once there is one: an interrupt is the process's own affair."""
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            continue
 
 
 @contextmanager
@@ -107,4 +138,4 @@ def _runtime_env(*excludes: str) -> dict[str, object]:
     """
     root = Path.cwd()
     inside = [str(Path(path).relative_to(root)) for path in excludes if Path(path).is_relative_to(root)]
-    return {"working_dir": str(root), "excludes": ["tests", "docs", *inside], "env_vars": dict(QUIET)}
+    return {"working_dir": str(root), "excludes": ["tests", "docs", *inside], "env_vars": dict(SETTINGS)}

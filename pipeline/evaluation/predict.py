@@ -13,8 +13,9 @@ from torch import Tensor
 from dsn.checkpoint import Loaded
 from dsn.codec import decode, flip
 from dsn.config import ModelConfig
-from dsn.network import DSN, Readouts, SingleFrame
+from dsn.network import DSN, SingleFrame
 from dsn.pixels import normalize, split_clip
+from dsn.readouts import Readouts
 from dsn.skeleton import Pairs
 from pipeline.refusal import Refusal
 from pipeline.shards.batch import ClipBatch

@@ -6,7 +6,8 @@ import ray.tune
 import torch
 
 from pipeline.training.job import from_dict
-from pipeline.training.loop import Row, Run, fit, start
+from pipeline.training.loop import Run, fit, start
+from pipeline.training.recipe import Row
 from pipeline.training.worker import ShardData, build_network
 
 

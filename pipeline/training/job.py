@@ -14,7 +14,7 @@ from pipeline.cluster import ClusterConfig
 from pipeline.shards.manifest import read_manifest
 from pipeline.shards.reader import ReaderConfig
 from pipeline.training.config import TrainConfig
-from pipeline.training.loop import Recipe
+from pipeline.training.recipe import Recipe
 
 CODE = ("dsn", "pipeline/training", "pipeline/shards")
 """What decides the weights of a run, beside its data and configuration."""

@@ -13,7 +13,7 @@ from typing import Any
 from pipeline.artifacts import write_json
 from pipeline.refusal import Refusal
 from pipeline.training.job import Job, run_name
-from pipeline.training.loop import Row
+from pipeline.training.recipe import Row
 
 log = logging.getLogger(__name__)
 
@@ -86,11 +86,9 @@ def _trainer(job: Job, name: str, queue: Any) -> Any:
     import ray.train  # noqa: PLC0415  (after the environment is set)
     from ray.train.torch import TorchTrainer  # noqa: PLC0415
 
-    from pipeline.training.worker import work  # noqa: PLC0415
-
     resources = {"CPU": job.cluster.cpus_per_worker, "GPU": job.cluster.gpus_per_worker}
     return TorchTrainer(
-        work,
+        _work,
         train_loop_config={"job": job.to_dict(), "queue": queue},
         scaling_config=ray.train.ScalingConfig(
             num_workers=job.cluster.workers,
@@ -106,6 +104,13 @@ def _trainer(job: Job, name: str, queue: Any) -> Any:
             ),
         ),
     )
+
+
+def _work(values: dict[str, Any]) -> None:
+    """What runs in every worker; the driver does not import it, for networks take seconds to import."""
+    from pipeline.training.worker import work  # noqa: PLC0415
+
+    work(values)
 
 
 @contextmanager

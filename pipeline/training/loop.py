@@ -13,15 +13,10 @@ from timm.utils.model_ema import ModelEmaV3
 from torch import Tensor, nn
 
 from dsn import checkpoint
-from dsn.config import ModelConfig
-from dsn.loss import LossConfig
-from dsn.skeleton import Skeleton
 from pipeline.shards.batch import ClipBatch
-from pipeline.training.config import TrainConfig
+from pipeline.training.recipe import Recipe, Row
 from pipeline.training.select import select_metrics
 from pipeline.training.step import advance, bare, batch_losses, optimizer, schedule
-
-Row = dict[str, float]
 
 
 @runtime_checkable
@@ -47,16 +42,6 @@ class Reporter(Protocol):
 
     def save(self, row: Row, *, run: "Run") -> None:
         """A moment to keep. Every rank calls it equally often."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
-    """What is trained, and how."""
-
-    model: ModelConfig
-    loss: LossConfig
-    train: TrainConfig
-    skeleton: Skeleton
 
 
 @dataclass(slots=True, kw_only=True)

@@ -13,8 +13,8 @@ from torch.optim.lr_scheduler import LambdaLR
 from dsn.codec import encode
 from dsn.config import ModelConfig
 from dsn.loss import LossConfig, losses
-from dsn.network import Readouts
 from dsn.pixels import normalize, split_clip
+from dsn.readouts import Readouts
 from pipeline.shards.batch import ClipBatch
 from pipeline.training.config import TrainConfig
 

@@ -12,7 +12,7 @@ from pipeline.tracking.runs import start_run
 from pipeline.tracking.tracker import Tracker
 from pipeline.training.job import Job
 from pipeline.training.launch import Outcome, train
-from pipeline.training.loop import Row
+from pipeline.training.recipe import Row
 
 
 def train_tracked(job: Job, out: Path, tracking: TrackingConfig, *, name: str) -> None:

@@ -20,7 +20,8 @@ from pipeline.shards.batch import ClipBatch
 from pipeline.shards.manifest import read_manifest
 from pipeline.shards.reader import evaluation_batches, steps_per_epoch, training_batches
 from pipeline.training.job import Job, from_dict
-from pipeline.training.loop import Recipe, Row, Run, fit, start
+from pipeline.training.loop import Run, fit, start
+from pipeline.training.recipe import Recipe, Row
 
 
 class ShardData:

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from dsn.config import BackboneConfig, ModelConfig
-from dsn.network import DSN, Readouts, build
+from dsn.network import DSN, build
+from dsn.readouts import Readouts
 from dsn.skeleton import POSETRACK
 
 Clips = tuple[Tensor, Tensor]

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from dsn.loss import LossConfig, heatmap_error, losses, pixel_error
-from dsn.network import Readouts
+from dsn.readouts import Readouts
 
 WEIGHTS = LossConfig(final=1.0, keypoint=2.0, dense=3.0, visual=0.0, reconstruction=0.5)
 SUPERVISED = torch.tensor([[True, False], [True, True]])

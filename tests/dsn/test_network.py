@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from dsn.codec import decode, encode
 from dsn.config import BackboneConfig, FusionConfig, ModelConfig
 from dsn.loss import LossConfig, losses
-from dsn.network import DSN, Readouts, build, build_single_frame, start_from
+from dsn.network import DSN, build, build_single_frame, start_from
+from dsn.readouts import Readouts
 from dsn.skeleton import POSETRACK
 
 Clips = tuple[Tensor, Tensor]

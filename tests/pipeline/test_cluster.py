@@ -55,7 +55,7 @@ def started(then: str, folder: Path) -> subprocess.Popen[str]:
     process = subprocess.Popen(
         [sys.executable, "-c", WORK.format(then=then)],
         cwd=folder / "w",
-        env={**os.environ, "TMPDIR": str(folder / "t"), "PYTHONPATH": str(ROOT)},
+        env=environment(folder),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -63,6 +63,11 @@ def started(then: str, folder: Path) -> subprocess.Popen[str]:
     assert process.stdout is not None
     assert process.stdout.readline() == "up\n"
     return process
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Temporary files go below `folder`, and the project is found from anywhere."""
+    return {**os.environ, "TMPDIR": str(folder / "t"), "PYTHONPATH": str(ROOT)}
 
 
 @pytest.fixture
@@ -96,6 +101,25 @@ def test_nothing_is_left_of_a_cluster(then: str, how: signal.Signals | None, sta
     assert process.returncode == status
     assert of_cluster(place) == []
     assert [path.name for path in (place / "t").iterdir() if path.name.startswith("dsn-pose")] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("status", [0, 3])
+def test_a_command_shares_one_cluster_and_its_exit_status_is_handed_on(status: int, place: Path) -> None:
+    stage = (
+        "import os, ray; from pipeline.cluster import connected\n"
+        "with connected() as address:\n"
+        "    print(address == os.environ['RAY_ADDRESS'], ray.cluster_resources()['CPU'] >= 2, flush=True)\n"
+    )
+    both = f"import subprocess, sys\nfor _ in range(2): subprocess.run([sys.executable, '-c', {stage!r}], check=True)\n"
+    command = [sys.executable, "-m", "pipeline", "cluster", "run", sys.executable, "-c", f"{both}sys.exit({status})"]
+
+    done = subprocess.run(command, cwd=place / "w", env=environment(place), capture_output=True, text=True, check=False)
+
+    assert done.returncode == status, done.stderr
+    assert done.stdout.split() == ["True"] * 4
+    assert of_cluster(place) == []
+    assert bool(list((place / "w" / ".ray").glob("logs/session_*"))) == bool(status)
 
 
 @pytest.mark.slow

@@ -9,7 +9,8 @@ import torch
 
 from dsn.checkpoint import Loaded
 from dsn.codec import encode
-from dsn.network import Readouts, build, build_single_frame
+from dsn.network import build, build_single_frame
+from dsn.readouts import Readouts
 from dsn.skeleton import POSETRACK
 from pipeline.evaluation.ap import average_precision
 from pipeline.evaluation.loading import annotation_files, read_video

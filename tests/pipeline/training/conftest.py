@@ -21,7 +21,7 @@ from dsn.skeleton import POSETRACK
 from pipeline.shards.batch import ClipBatch
 from pipeline.shards.sample import ClipSample, make_key
 from pipeline.training.config import TrainConfig
-from pipeline.training.loop import Recipe
+from pipeline.training.recipe import Recipe
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from torch import nn
 
 from dsn import checkpoint
 from dsn.network import build
-from pipeline.training.loop import Recipe, Row, Run, fit, start
+from pipeline.training.loop import Run, fit, start
+from pipeline.training.recipe import Recipe, Row
 
 
 class Kept:

@@ -9,7 +9,7 @@ import torch
 from dsn.codec import decode
 from dsn.network import build
 from dsn.pixels import normalize
-from pipeline.training.loop import Recipe
+from pipeline.training.recipe import Recipe
 from pipeline.training.select import select_metrics
 from pipeline.training.step import forward
 

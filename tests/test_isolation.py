@@ -4,8 +4,6 @@ import json
 import os
 import shlex
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,6 +15,7 @@ import pytest
 
 from pipeline import params
 from pipeline.artifacts import write_text
+from tests.world.clone import executed
 
 ROOT = Path(__file__).parents[1]
 STAGES: dict[str, dict[str, Any]] = params.read(ROOT / "dvc.yaml")["stages"]
@@ -67,7 +66,8 @@ def test_a_stage_needs_nothing_but_what_it_declares(name: str, world: World, els
     before = files_below(folder)
     command = world.paths([STAGES[name]["cmd"]])[0]
 
-    status, output = execute(command, folder, environment=environment(world.folder / "mlflow.db", elsewhere))
+    own = environment(world.folder / "mlflow.db", elsewhere)
+    status, output = executed(shlex.split(command), folder, environment=own, seconds=SECONDS)
 
     outs = world.paths(entry for kind in ("outs", "metrics", "plots") for entry in STAGES[name].get(kind, []))
     world.outs |= {out: folder / out for out in outs if (folder / out).exists()}
@@ -140,26 +140,6 @@ def only(values: Mapping[str, Any], sections: Iterable[str]) -> dict[str, Any]:
             source, target = source[key], target.setdefault(key, {})
         target[last] = source[last]
     return kept
-
-
-def execute(command: str, folder: Path, *, environment: Mapping[str, str]) -> tuple[int, str]:
-    """Status and output of a command; one that takes too long is interrupted, as by Ctrl-C, so that it cleans up."""
-    process = subprocess.Popen(
-        shlex.split(command),
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        output, _ = process.communicate(timeout=SECONDS)
-    except BaseException:
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=SECONDS)
-        raise
-    return process.returncode, output
 
 
 def test_params_are_reduced_to_the_sections_named() -> None:

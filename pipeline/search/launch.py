@@ -3,10 +3,8 @@
 import hashlib
 import json
 import logging
-import shutil
 from dataclasses import asdict
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import optuna
@@ -20,6 +18,7 @@ from pipeline.search.config import Range, TuneConfig
 from pipeline.search.follow import TrialFollower
 from pipeline.search.trial import run_trial
 from pipeline.tracking.tracker import Tracker
+from pipeline.training.storage import RunFolder
 
 METRIC = "select/pckh_final"
 
@@ -35,7 +34,7 @@ def search(config: TuneConfig, job: dict[str, Any], *, name: str, storage: str, 
         One row a trial, best first: `trial`, `status`, `step`, the metric, and a column for each searched key.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    folder = Path(storage, name)
+    folder = f"{storage}/{name}"
     resources = {"cpu": config.cpus_per_trial, "gpu": config.gpus_per_trial}
     cluster: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
     at_once = room(cluster, resources)
@@ -43,7 +42,7 @@ def search(config: TuneConfig, job: dict[str, Any], *, name: str, storage: str, 
     trainable = ray.tune.with_resources(partial(run_trial, job=job), resources)
     if ray.tune.Tuner.can_restore(folder):
         log.info("resuming the search %s", name)
-        tuner = ray.tune.Tuner.restore(str(folder), trainable, resume_unfinished=True, restart_errored=True)
+        tuner = ray.tune.Tuner.restore(folder, trainable, resume_unfinished=True, restart_errored=True)
     else:
         tuner = ray.tune.Tuner(
             trainable,
@@ -54,7 +53,7 @@ def search(config: TuneConfig, job: dict[str, Any], *, name: str, storage: str, 
             ),
         )
     table = _table(tuner.fit(), list(config.space))
-    shutil.rmtree(folder)  # it finished: the next time, the stage was forced and starts over
+    RunFolder(folder).remove()  # it finished: the next time, the stage was forced and starts over
     return table
 
 

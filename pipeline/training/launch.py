@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.artifacts import write_json
 from pipeline.refusal import Refusal
 from pipeline.training.job import Job, run_name
 from pipeline.training.recipe import Row
+from pipeline.training.storage import RunFolder
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,8 @@ def train(job: Job, out: Path, *, listen: Callable[[Row], None]) -> Outcome:
     """
     _check(job)
     name = run_name(job)
-    _announce(job, name)
+    kept = RunFolder(f"{job.cluster.storage_path}/{name}")
+    _announce(kept, name, storage=job.cluster.storage)
     with _following(listen, last=job.train.steps) as queue:
         result = _trainer(job, name, queue).fit()
     best = result.get_best_checkpoint("select/pckh_final", "max")
@@ -49,7 +50,7 @@ def train(job: Job, out: Path, *, listen: Callable[[Row], None]) -> Outcome:
         history = _history(Path(folder))
     with best.as_directory() as folder:
         shutil.copytree(Path(folder, "model"), out, dirs_exist_ok=True)
-    write_json(_finished(job, name), {"step": job.train.steps})
+    kept.finish({"step": job.train.steps})
     return Outcome(name=name, best=scores, history=history)
 
 
@@ -61,18 +62,13 @@ def _check(job: Job) -> None:
         )
 
 
-def _announce(job: Job, name: str) -> None:
-    folder = Path(job.cluster.storage_path, name)
-    if _finished(job, name).exists():
-        shutil.rmtree(folder)
-    if any(folder.glob("checkpoint_*")):
-        log.info("resuming %s from its last checkpoint in %s", name, job.cluster.storage)
+def _announce(kept: RunFolder, name: str, *, storage: str) -> None:
+    if kept.is_finished():
+        kept.remove()
+    if kept.has_checkpoints():
+        log.info("resuming %s from its last checkpoint in %s", name, storage)
     else:
-        log.info("starting %s, checkpoints in %s", name, job.cluster.storage)
-
-
-def _finished(job: Job, name: str) -> Path:
-    return Path(job.cluster.storage_path, name, "finished.json")
+        log.info("starting %s, checkpoints in %s", name, storage)
 
 
 def _history(folder: Path) -> list[Row]:

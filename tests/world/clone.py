@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -31,10 +31,10 @@ def clean_environment(*, site: Path) -> dict[str, str]:
     return {**kept, "PATH": path, "DVC_SITE_CACHE_DIR": str(site), "DVC_NO_ANALYTICS": "1"}
 
 
-def dvc(*arguments: str, folder: Path, environment: Mapping[str, str]) -> str:
-    """What a DVC command prints, which must succeed; one that takes too long is interrupted, so that it cleans up."""
-    process = subprocess.Popen(
-        ["dvc", *arguments],
+def started(command: Sequence[str], folder: Path, *, environment: Mapping[str, str]) -> subprocess.Popen[str]:
+    """A command in a process group of its own, as a terminal starts it; its output and errors come together."""
+    return subprocess.Popen(
+        command,
         cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,
@@ -42,13 +42,26 @@ def dvc(*arguments: str, folder: Path, environment: Mapping[str, str]) -> str:
         text=True,
         start_new_session=True,
     )
+
+
+def executed(
+    command: Sequence[str], folder: Path, *, environment: Mapping[str, str], seconds: float = SECONDS
+) -> tuple[int, str]:
+    """Status and output of a command; one that takes too long is interrupted, as by Ctrl-C, so that it cleans up."""
+    process = started(command, folder, environment=environment)
     try:
-        output, _ = process.communicate(timeout=SECONDS)
+        output, _ = process.communicate(timeout=seconds)
     except BaseException:
         os.killpg(process.pid, signal.SIGINT)
         process.communicate(timeout=60)
         raise
-    assert process.returncode == 0, output
+    return process.returncode, output
+
+
+def dvc(*arguments: str, folder: Path, environment: Mapping[str, str]) -> str:
+    """What a DVC command prints, which must succeed."""
+    status, output = executed(["dvc", *arguments], folder, environment=environment)
+    assert status == 0, output
     return output
 
 

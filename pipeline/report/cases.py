@@ -9,12 +9,13 @@ import numpy as np
 from jaxtyping import Float64
 
 from dsn.skeleton import Skeleton
+from pipeline.pages.pictures import Picture, picture, pose
 from pipeline.refusal import Refusal
 from pipeline.report.clips import Clip, choose, keyframe_position, oks_table, read_clips
 from pipeline.report.config import ReportConfig
 from pipeline.report.inputs import Inputs
 from pipeline.report.palette import Method, in_order
-from pipeline.report.poses import Panel, Picture, described, into_crop, misses, picture, pose, scored, window
+from pipeline.report.poses import Panel, described, into_crop, misses, scored, window
 
 STREAMS = ("final", "temporal", "visual")
 """Readouts that are shown side by side, of those that the model has."""

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from pipeline.report.palette import INK, LINE, MUTED, Tone
+from pipeline.pages.tones import INK, LINE, MUTED, Tone
 
 WIDTH = 3.7
 """Inches; small, so that text stays readable where a chart is as wide as a phone."""

@@ -4,16 +4,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from pipeline.artifacts import write_text
+from pipeline.pages.template import fill
+from pipeline.pages.tones import PLAIN
 from pipeline.report import tables
 from pipeline.report.cases import clip_cases, example_cases
 from pipeline.report.charts import TERM, joint_charts, joint_groups, loss_charts, select_chart, stress_charts
 from pipeline.report.config import ReportConfig
 from pipeline.report.inputs import Inputs
-from pipeline.report.palette import INK, LINE, MUTED, Method, methods
-from pipeline.report.poses import path
+from pipeline.report.palette import Method, methods
 
 STATES = ("holds", "does not hold", "undecided")
 BOXES = {"neighbour": "interpolated from the neighbouring labelled frames"}
@@ -27,26 +26,19 @@ def write_page(out: Path, inputs: Inputs, config: ReportConfig) -> None:
 
 def render(inputs: Inputs, config: ReportConfig) -> str:
     """The page as HTML."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"number": tables.number, "path": path}
     known = methods(_names(inputs))
-    return environment.get_template("page.html.j2").render(
+    values = {
         **_verdict(inputs),
         **_pictures(inputs, config, known),
         **_numbers(inputs, config, known),
-        tones=[INK, MUTED, LINE, *(method.tone for method in known.values())],
-        methods=known,
-        lineage=lineage(inputs),
-        stress_boxes=_boxes(inputs.stress),
-        inputs=inputs,
-        config=config,
-    )
+        "tones": [*PLAIN, *(method.tone for method in known.values())],
+        "methods": known,
+        "lineage": lineage(inputs),
+        "stress_boxes": _boxes(inputs.stress),
+        "inputs": inputs,
+        "config": config,
+    }
+    return fill(Path(__file__).with_name("page.html.j2"), values, filters={"number": tables.number})
 
 
 def lineage(inputs: Inputs) -> list[tuple[str, str]]:

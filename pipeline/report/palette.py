@@ -4,23 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tone:
-    """A colour by where it stands; `variable` is the CSS custom property that holds it."""
-
-    name: str
-    light: str
-    """On the light page, as #rrggbb."""
-    dark: str
-    """On the dark page."""
-    picture: str
-    """Over a picture, on either page."""
-
-    @property
-    def variable(self) -> str:
-        """Such as `var(--single-frame)`."""
-        return f"var(--{self.name})"
+from pipeline.pages.tones import Tone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +25,6 @@ class Method:
         """Whether it is something that the network is compared with."""
         return bool(self.dash)
 
-
-INK = Tone(name="ink", light="#1c2127", dark="#e9e6e0", picture="#ffffff")
-MUTED = Tone(name="muted", light="#5c636b", dark="#a4abb3", picture="#e9e9e9")
-LINE = Tone(name="line", light="#dcd9d1", dark="#353b43", picture="#9aa0a6")
 
 KNOWN = (
     ("truth", "ground truth", ("#1c2128", "#e9e6e1", "#ffffff"), "o", ()),

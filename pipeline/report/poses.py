@@ -1,44 +1,20 @@
-"""Skeletons over pictures, as the numbers that the page's vector drawings are made of."""
+"""Skeletons over pictures, side by side: who is shown, which part of the picture, and what is wrong."""
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from jaxtyping import Bool, Float64
 
 from dsn.skeleton import Skeleton
+from pipeline.pages.pictures import Limb, Picture, Pose
 from pipeline.report.palette import Method
-
-Point = tuple[float, float]
-Limb = tuple[float, float, float, float]
 
 ROOM = 0.12
 """Space around the poses in a picture, in sides of their extent."""
 
 THRESHOLD = 0.5
 """Head sizes between a joint and its label beyond which it is wrong: the official AP's rule."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
-    """An image that stands once in the page and can be shown many times."""
-
-    name: str
-    """Its id on the page."""
-    data: str
-    """A data URI."""
-    width: int
-    height: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pose:
-    """A skeleton in a picture's pixels."""
-
-    limbs: tuple[Limb, ...]
-    joints: tuple[Point, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,20 +36,6 @@ class Panel:
     """For those who do not see it."""
 
 
-def picture(image: bytes, *, name: str) -> Picture:
-    """A JPEG or PNG as a picture of the page.
-
-    Raises:
-        ValueError: it cannot be decoded.
-    """
-    decoded = cv2.imdecode(np.frombuffer(image, dtype=np.uint8), cv2.IMREAD_COLOR)
-    if decoded is None:
-        raise ValueError(f"{name}: got {len(image)} bytes that are no image")
-    kind = "png" if image.startswith(b"\x89PNG") else "jpeg"
-    data = f"data:image/{kind};base64,{base64.b64encode(image).decode()}"
-    return Picture(name=name, data=data, width=decoded.shape[1], height=decoded.shape[0])
-
-
 def window(points: Float64[np.ndarray, "N 2"], where: Picture) -> Limb:
     """The smallest part of a picture, of the picture's own aspect, that shows all points inside it with some room."""
     size = np.array([where.width, where.height], dtype=np.float64)
@@ -83,15 +45,6 @@ def window(points: Float64[np.ndarray, "N 2"], where: Picture) -> Limb:
     corner = np.clip((low + high) / 2 - share * size / 2, 0, (1 - share) * size)
     left, top, width, height = (round(float(value), 1) for value in (*corner, *(share * size)))
     return left, top, width, height
-
-
-def pose(points: Float64[np.ndarray, "K 2"], shown: Bool[np.ndarray, " K"], *, skeleton: Skeleton) -> Pose:
-    """The skeleton through the shown ones of K points; a limb needs both its ends."""
-    place = [(round(float(x), 1), round(float(y), 1)) for x, y in points]
-    return Pose(
-        limbs=tuple((*place[start], *place[end]) for start, end in skeleton.limbs if shown[start] and shown[end]),
-        joints=tuple(place[joint] for joint in np.flatnonzero(shown)),
-    )
 
 
 def misses(
@@ -128,8 +81,3 @@ def described(method: Method, *, wrong: int, labelled: int) -> str:
     if method.name == "truth":
         return f"The labelled skeleton: {labelled} joints."
     return f"The skeleton of {method.label}: {wrong} of {labelled} labelled joints are marked as wrong."
-
-
-def path(limbs: Sequence[Limb]) -> str:
-    """Lines as the path of an SVG."""
-    return "".join(f"M{a:g} {b:g}L{c:g} {d:g}" for a, b, c, d in limbs)

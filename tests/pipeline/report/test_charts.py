@@ -3,10 +3,11 @@ import re
 import pandas as pd
 import pytest
 
+from pipeline.pages.tones import INK, LINE, MUTED, Tone
 from pipeline.report.charts import joint_charts, loss_charts, select_chart, stress_charts
 from pipeline.report.figures import Series, bars, lines
 from pipeline.report.inputs import Sources, read_inputs
-from pipeline.report.palette import INK, KNOWN, LINE, MUTED, SPARE, Tone, in_order, methods
+from pipeline.report.palette import KNOWN, SPARE, in_order, methods
 
 FINAL = methods([])["final"]
 

@@ -4,13 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.pages.pictures import Picture
 from pipeline.refusal import Refusal
 from pipeline.report.cases import clip_cases, example_cases, pick
 from pipeline.report.clips import choose, keyframe_position, oks, oks_table, read_clips
 from pipeline.report.config import ReportConfig
 from pipeline.report.inputs import Sources, read_inputs
 from pipeline.report.palette import methods
-from pipeline.report.poses import Picture, into_crop, misses, window
+from pipeline.report.poses import into_crop, misses, window
 
 PICTURE = Picture(name="x", data="data:,", width=60, height=80)
 

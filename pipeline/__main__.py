@@ -37,6 +37,30 @@ def doctor(*, quiet: Annotated[bool, typer.Option(help="Print only what is wrong
 
 
 @app.command()
+def check(
+    root: Annotated[Path, typer.Argument(help="A dataset's folder, in any format that stage prepare reads.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for checks.json and a page with pictures.")] = None,
+    *,
+    decode: Annotated[bool, typer.Option(help="Decode every image whole.")] = False,
+    json: Annotated[bool, typer.Option(help="Print all findings as JSON.")] = False,
+) -> None:
+    """Look for what is wrong with a dataset, and change nothing; exit with 1 if something blocks.
+
+    Example: python -m pipeline check data/posetrack18 --out checks
+    """
+    from pipeline.checks.check import check as check_dataset  # noqa: PLC0415
+    from pipeline.checks.lines import shown  # noqa: PLC0415
+    from pipeline.params import load  # noqa: PLC0415
+    from pipeline.posetrack.index import PrepareConfig  # noqa: PLC0415
+
+    config = load(Path("params.yaml"), "prepare", into=PrepareConfig)
+    findings = check_dataset(root, config, out=out, decode=decode)
+    print(shown(findings, as_json=json))
+    if findings["blocks"]:
+        raise typer.Exit(1)
+
+
+@app.command()
 def score(
     gt: Annotated[Path, typer.Option(help="Folder of ground-truth files, PoseTrack17 or 18.")],
     pred: Annotated[Path, typer.Option(help="Folder of predictions with the same file names.")],

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from numpy.typing import ArrayLike
 
 from pipeline.posetrack.annotations import Bbox
 
@@ -37,11 +36,11 @@ class Case:
     """The frame, or the two that do not go together."""
 
 
-def shot(file: str, *, bbox: ArrayLike | None = None, keypoints: Float[np.ndarray, "K 3"] | None = None) -> Shot:
+def shot(file: str, *, bbox: Bbox | None = None, keypoints: Float[np.ndarray, "K 3"] | None = None) -> Shot:
     """A frame, with a person on it to a tenth of a pixel, or alone."""
     corners = None
     if bbox is not None:
-        x1, y1, x2, y2 = np.round(np.asarray(bbox, dtype=np.float64), 1).tolist()
+        x1, y1, x2, y2 = (round(side, 1) for side in bbox)
         corners = (x1, y1, x2, y2)
     rows = [] if keypoints is None else np.round(keypoints.astype(np.float64), 1).tolist()
     return Shot(file=file, bbox=corners, keypoints=tuple((x, y, v) for x, y, v in rows))

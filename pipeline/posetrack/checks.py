@@ -11,6 +11,8 @@ from pipeline.posetrack.images import look
 from pipeline.posetrack.sources import find_source, read_videos
 from pipeline.refusal import Refusal
 
+LOST = "its frame was left out"
+"""What follows from a bad frame."""
 EMPTY = "neither bbox nor keypoints"
 """The one reason that is no fault: the format allows such entries."""
 
@@ -116,9 +118,9 @@ def _sift_people(
         if reason:
             case = Case(
                 reason=reason,
-                where=f"{video.name}: frame {person.frame_id}, track {person.track_id}",
+                where=f"{video.name}: frame {person.frame_id}, track {person.track_id}{_told(person.bbox)}",
                 badness=_reach(person.bbox, size),
-                shots=_shots(person, listed.get(person.frame_id)),
+                shots=() if reason == LOST else _shots(person, listed.get(person.frame_id)),
             )
             rejected.append(Rejected(kind="person", case=case, is_bad=reason != EMPTY))
         else:
@@ -131,7 +133,7 @@ def _fault(person: Person, *, is_listed: bool, twice: bool, size: tuple[int, int
     if not is_listed:
         return "image_id is not among the images"
     if size is None:
-        return "its frame was left out"
+        return LOST
     if twice:
         return "track_id twice in a frame"
     if person.bbox is None:
@@ -148,6 +150,10 @@ def _reach(bbox: Bbox | None, size: tuple[int, int] | None) -> float:
         return 0.0
     (x1, y1, x2, y2), (height, width) = bbox, size
     return max(0.0, -x1 / width, x2 / width - 1, -y1 / height, y2 / height - 1)
+
+
+def _told(bbox: Bbox | None) -> str:
+    return "" if bbox is None else f", bbox {', '.join(f'{side:.0f}' for side in bbox)}"
 
 
 def _shots(person: Person, frame: Frame | None) -> tuple[Shot, ...]:

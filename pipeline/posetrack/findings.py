@@ -11,7 +11,7 @@ import pandas as pd
 
 from dsn.skeleton import Skeleton
 from pipeline.posetrack.cases import EXAMPLES, Case, shot, worst
-from pipeline.posetrack.checks import CheckConfig, Kept, Rejected
+from pipeline.posetrack.checks import LOST, CheckConfig, Kept, Rejected
 from pipeline.posetrack.label_version import label_version
 from pipeline.posetrack.leakage import RULE, Leak, find_leaks
 from pipeline.posetrack.suspects import JOINTS, JUMP, joints_outside, jumps
@@ -59,6 +59,7 @@ def report(
         "left_out": [_reason(reason, rejected) for reason in sorted({record.case.reason for record in rejected})],
         "bad_share": _bad_share(kept, rejected),
         "odd": _oddities(kept, suspects),
+        "unknown_joints": dict(sorted(Counter(name for item in kept for name in item.video.unknown_joints).items())),
         "leaks": {"rule": RULE, "found": [asdict(leak) for leak in leaks], "share_of_val": _leaked_share(leaks, kept)},
         "cases": [asdict(case) for case in worst([*(record.case for record in rejected), *suspects])],
     }
@@ -79,10 +80,11 @@ def _too_bad(found: dict[str, Any], config: CheckConfig) -> list[str]:
     worst_share = max(found["bad_share"].values())
     if worst_share <= config.max_bad_share:
         return []
-    reason = max((item for item in found["left_out"] if item["is_bad"]), key=lambda item: int(item["count"]))
+    bad = sorted((item for item in found["left_out"] if item["is_bad"]), key=lambda item: -int(item["count"]))
+    reason = bad[0] if bad[0]["reason"] != LOST else next(item for item in bad if item["kind"] == "frame")
     told = (
         f"{100 * worst_share:.1f} % of its records are bad, wanted at most {100 * config.max_bad_share:g} %; mostly "
-        f"{reason['reason']!r} ({reason['count']} times, such as {reason['examples'][0]}); mend the dataset or raise "
+        f"{reason['reason']!r} ({reason['count']} in all, such as {reason['examples'][0]}); mend the dataset or raise "
         "`prepare.checks.max_bad_share` in params.yaml"
     )
     return [told]

@@ -10,14 +10,15 @@ KNOWN = {
     (74, 3_902): "PoseTrack18 v0.2",
     (170, 8_923): "PoseTrack18 v0.45",
 }
-"""Versions by what is counted in val: annotation files, and frames that the official evaluator scores."""
+"""Versions by what is counted in val: videos, and frames that the official evaluator scores."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelVersion:
     """What val's labels are told by."""
 
-    files: int
+    videos: int
+    """Officially one file each."""
     evaluated_frames: int
     """Frames with at least one annotation: those that the official evaluator scores."""
     name: str
@@ -27,9 +28,8 @@ class LabelVersion:
 def label_version(videos: Iterable[Video]) -> LabelVersion:
     """The version of the labels of val, by its videos as they were read, whatever was left out later."""
     val = [video for video in videos if video.split == "val"]
-    files = len({video.path for video in val})
     frames = sum(_evaluated_frames(video) for video in val)
-    return LabelVersion(files=files, evaluated_frames=frames, name=KNOWN.get((files, frames), UNKNOWN))
+    return LabelVersion(videos=len(val), evaluated_frames=frames, name=KNOWN.get((len(val), frames), UNKNOWN))
 
 
 def _evaluated_frames(video: Video) -> int:

@@ -94,12 +94,21 @@ def read_videos(source: Source, split: Split) -> Iterator[Video]:
         Refusal: a file is not of its format; the message names file and field.
     """
     for path in source.files(split):
-        if source.format in {"posetrack17", "posetrack17_mat"}:
-            yield posetrack17.read_video(path, split=split)
-            continue
-        hidden = source.format == "posetrack21"
-        for part in _parts(source, path):
-            yield coco.to_video(part, path, split=split, skeleton=source.skeleton, hidden_has_v0=hidden)
+        yield from read_file(source, path, split)
+
+
+def read_file(source: Source, path: Path, split: Split) -> Iterator[Video]:
+    """The videos of one of the split's files: one, but for a merged list.
+
+    Raises:
+        Refusal: the file is not of its format; the message names file and field.
+    """
+    if source.format in {"posetrack17", "posetrack17_mat"}:
+        yield posetrack17.read_video(path, split=split)
+        return
+    hidden = source.format == "posetrack21"
+    for part in _parts(source, path):
+        yield coco.to_video(part, path, split=split, skeleton=source.skeleton, hidden_has_v0=hidden)
 
 
 def write_truth(source: Source, folder: Path) -> None:

@@ -96,5 +96,6 @@ def _id(table: pd.DataFrame, row: int) -> int:
 
 def _shot(table: pd.DataFrame, row: int) -> Shot:
     person = table.iloc[row]
+    x1, y1, x2, y2 = np.asarray(person["bbox"], dtype=np.float64).tolist()
     keypoints = np.asarray(person["keypoints"], dtype=np.float64).reshape(-1, 3)
-    return shot(str(person["file"]), bbox=person["bbox"], keypoints=keypoints)
+    return shot(str(person["file"]), bbox=(x1, y1, x2, y2), keypoints=keypoints)

@@ -1,12 +1,18 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
+from pipeline.posetrack.annotations import Video
 from pipeline.posetrack.checks import check_root
 from pipeline.posetrack.index import PrepareConfig, build_index, prepare
+from pipeline.posetrack.label_version import LabelVersion, label_version
+from pipeline.posetrack.sources import find_source, read_videos
 from pipeline.refusal import Refusal
 from tests.world.checks import check_config
 
@@ -140,7 +146,9 @@ def test_beyond_the_share_the_dataset_is_refused_and_nothing_written(tree: Path)
     for image in (tree / "images/val/000009_bonn_test").iterdir():
         image.unlink()
 
-    with pytest.raises(Refusal, match=r"17.2 % of its records are bad, wanted at most 5 %; mostly .*prepare.max_bad"):
+    with pytest.raises(
+        Refusal, match=r"17.2 % of its records are bad, wanted at most 5 %; mostly .*checks.max_bad_share"
+    ):
         prepare(tree, tree / "out", CONFIG)
 
     assert not (tree / "out").exists()
@@ -193,3 +201,122 @@ def test_a_video_in_both_splits_is_refused(
 
     with pytest.raises(Refusal, match=r"\['000001_mpii_train'\] are in train and in val"):
         build_index(tree, CONFIG)
+
+
+def test_a_bbox_that_reaches_far_beyond_the_frame_is_left_out(tree: Path) -> None:
+    def stretch(content: Document) -> None:
+        content["annotations"][0]["bbox"] = [0, 0, 64 * 1.5, 10]
+        content["annotations"][1]["bbox"] = [0, 0, 64 * 1.5 + 1, 10]
+        content["annotations"][2]["bbox"] = [-5e5, 0, 1e6, 10]
+
+    edit_val(tree, stretch)
+    _, checks = build_index(tree, LENIENT)
+
+    assert left_out(tree) == {"bbox reaches far outside the frame": 2}
+    assert [case["where"].partition("track ")[2] for case in checks["cases"]] == [
+        "0, bbox -500000, 0, 500000, 10",
+        "1, bbox 0, 0, 97, 10",
+    ]
+
+
+def test_a_frame_that_was_cut_short_is_left_out(tree: Path) -> None:
+    image = tree / "images/val/000009_bonn_test/000001.jpg"
+    image.write_bytes(image.read_bytes()[:-30])
+
+    assert left_out(tree) == {"image is cut short": 1, "its frame was left out": 2}
+
+
+def test_a_frame_of_another_size_than_its_video_is_odd(tree: Path) -> None:
+    cv2.imwrite(str(tree / "images/val/000009_bonn_test/000003.jpg"), np.zeros((50, 64, 3), dtype=np.uint8))
+
+    _, checks = build_index(tree, CONFIG)
+
+    assert checks["odd"]["frames_of_another_size_than_the_first"] == 1
+    assert [(case["where"], case["shots"][0]["file"]) for case in checks["cases"]] == [
+        (
+            "images/val/000009_bonn_test/000003.jpg: 48 x 64 wanted, got 50 x 64",
+            "images/val/000009_bonn_test/000003.jpg",
+        )
+    ]
+
+
+def test_five_cases_of_a_reason_are_kept_and_all_are_counted(tree: Path) -> None:
+    def jump(content: Document) -> None:
+        for person in content["annotations"]:
+            person["bbox"] = [30 * (person["image_id"] % 2), 0, 10 + person["track_id"], 10]
+
+    for name in ("000001_mpii_train", "000002_mpii_train"):
+        path = tree / f"posetrack_data/annotations/train/{name}.json"
+        content = json.loads(path.read_text())
+        jump(content)
+        path.write_text(json.dumps(content))
+    _, checks = build_index(tree, CONFIG)
+
+    assert checks["odd"]["tracks_that_jump"] == 2 * 2 * 5
+    assert [case["reason"] for case in checks["cases"]] == ["tracks_that_jump"] * 5
+    assert {case["badness"] for case in checks["cases"]} == {3.0}
+
+
+def test_val_with_footage_of_a_training_video_is_refused(tree: Path) -> None:
+    share_footage(tree)
+
+    with pytest.raises(Refusal, match=r"100.0 % of val's videos hold footage of training videos, wanted at most 0 %"):
+        prepare(tree, tree.parent / "out", CONFIG)
+
+
+def test_shared_footage_can_be_allowed_and_is_told(tree: Path) -> None:
+    share_footage(tree)
+    checks = check_config(max_leaked_share=1.0)
+
+    _, found = build_index(tree, PrepareConfig(select_share=0.25, window=5, seed=0, checks=checks))
+
+    assert found["blocks"] == []
+    assert found["odd"]["videos_of_val_with_training_footage"] == 1
+    assert found["leaks"]["found"] == [
+        {
+            "videos": ("000001_mpii_train", "000009_bonn_test"),
+            "splits": ("train", "val"),
+            "files": ("images/train/000001_mpii_train/000003.jpg", "images/val/000009_bonn_test/000000.jpg"),
+            "pairs": 2,
+        }
+    ]
+
+
+def share_footage(root: Path) -> None:
+    """Two frames of a training video stand in val as well, and the grey one before them does anyway."""
+    for grey, (train, val) in enumerate([(4, 1), (5, 2)]):
+        image = np.random.default_rng(grey).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+        for file in (f"train/000001_mpii_train/{train:06d}.jpg", f"val/000009_bonn_test/{val:06d}.jpg"):
+            cv2.imwrite(str(root / "images" / file), image)
+
+
+def test_labels_are_known_by_their_counts_in_val(tree: Path) -> None:
+    video = next(read_videos(find_source(tree), "val"))
+    first = replace(video, people=video.people[:2])
+    rest = replace(video, frames=video.frames * 106, people=())
+
+    assert label_version([first] * 74) == LabelVersion(videos=74, evaluated_frames=74, name="unknown")
+    known = [many(video, 53), *[many(video, 53)] * 72, many(video, 3902 - 73 * 53), replace(rest, split="train")]
+    assert label_version(known) == LabelVersion(videos=74, evaluated_frames=3902, name="PoseTrack18 v0.2")
+    newer = [*[many(video, 52)] * 169, many(video, 8923 - 169 * 52)]
+    assert label_version(newer) == LabelVersion(videos=170, evaluated_frames=8923, name="PoseTrack18 v0.45")
+
+
+def many(video: Video, count: int) -> Video:
+    """The video with so many frames, a person in each."""
+    frames = tuple(replace(video.frames[0], frame_id=number) for number in range(count))
+    return replace(
+        video, frames=frames, people=tuple(replace(video.people[0], frame_id=number) for number in range(count))
+    )
+
+
+def test_joints_that_the_skeleton_does_not_have_are_named(tree: Path) -> None:
+    edit_val(tree, lambda content: content["categories"][0]["keypoints"].__setitem__(3, "left_horn"))
+
+    assert build_index(tree, CONFIG)[1]["unknown_joints"] == {"left_horn": 1}
+
+
+@pytest.mark.parametrize(("key", "value"), [("max_bad_share", 1.5), ("max_leaked_share", -0.1), ("jump", 0.0)])
+def test_impossible_limits_are_refused(key: str, value: float) -> None:
+    with pytest.raises(ValueError, match=f"{key}: got {value}"):
+        check_config(**{key: value})

@@ -1,0 +1,1 @@
+"""Clips of shards to look at: pictures, a video and a page."""

@@ -5,16 +5,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64, UInt8
+from jaxtyping import Int64, UInt8
 from torch import Tensor
 
 from dsn.config import ModelConfig
 from dsn.network import DSN, SingleFrame
 from dsn.pixels import normalize
-from dsn.skeleton import Pairs
 from pipeline.evaluation.controls import copy_weights, interpolation_weights, weigh
 from pipeline.evaluation.degrade import WORST, Degradation, Kind, degraded_keyframes, is_all_or_nothing
-from pipeline.evaluation.predict import Poses, join, locate, unmirrored, with_mirrored
+from pipeline.evaluation.predict import Poses, join, locate
 from pipeline.shards.batch import ClipBatch
 from pipeline.shards.sample import ClipSample
 
@@ -33,12 +32,6 @@ class Networks:
     single: SingleFrame
     model: ModelConfig
     """Of the first; the second has the same input."""
-    mirror: Pairs | None
-    """The skeleton's flip pairs, if every method is to read mirror images as well."""
-
-    def see(self, frames: UInt8[Tensor, "B T 3 H W"]) -> Float[Tensor, "B2 T 3 H W"]:
-        """Normalised frames, mirror images behind them if they are wanted."""
-        return normalize(frames if self.mirror is None else with_mirrored(frames))
 
     @property
     def clip(self) -> tuple[int, ...]:
@@ -117,22 +110,19 @@ def run_all(networks: Networks, batches: Iterable[ClipBatch], *, grid: Grid) -> 
 @torch.inference_mode()
 def _run_batch(networks: Networks, batch: ClipBatch, *, grid: Grid) -> Iterator[tuple[str, str, Poses]]:
     """(method, condition, poses) of one batch."""
-
-    def poses(maps: Tensor) -> Poses:
-        settled = unmirrored(maps, mirror=networks.mirror)
-        return locate(settled, batch.to_source, input_size=networks.model.input_size)
-
-    memory = networks.dual.remember(_tokens(networks.dual, networks.see(_supporting(batch, networks.model))))
+    size = networks.model.input_size
+    memory = networks.dual.remember(_tokens(networks.dual, _supporting(batch, networks.model)))
     for name, how in grid.degradations().items():
-        keyframe = networks.see(degraded_keyframes(batch, how, clip=networks.clip)[:, None])
-        answer = networks.dual.answer(_tokens(networks.dual, keyframe)[:, 0], memory=memory)
-        yield "final", name, poses(answer.final)
-        yield "single_frame", name, poses(networks.single(keyframe[:, 0]).final)
+        keyframe = degraded_keyframes(batch, how, clip=networks.clip)
+        answer = networks.dual.answer(_tokens(networks.dual, keyframe[:, None])[:, 0], memory=memory)
+        yield "final", name, locate(answer.final, batch.to_source, input_size=size)
+        alone = networks.single(normalize(keyframe)).final
+        yield "single_frame", name, locate(alone, batch.to_source, input_size=size)
         if name == "clean":
             assert answer.temporal is not None
-            yield "temporal", name, poses(answer.temporal)
-    for method, found in _neighbours(networks, batch).items():
-        yield method, "clean", found
+            yield "temporal", name, locate(answer.temporal, batch.to_source, input_size=size)
+    for method, poses in _neighbours(networks, batch).items():
+        yield method, "clean", poses
 
 
 def _supporting(batch: ClipBatch, model: ModelConfig) -> UInt8[Tensor, "B S 3 H W"]:
@@ -140,8 +130,8 @@ def _supporting(batch: ClipBatch, model: ModelConfig) -> UInt8[Tensor, "B S 3 H 
     return torch.cat([batch.frames[:, :position], batch.frames[:, position + 1 :]], dim=1)
 
 
-def _tokens(network: DSN, frames: Float[Tensor, "B T 3 H W"]) -> Tensor:
-    tokens: Tensor = network.backbone(frames.flatten(0, 1))
+def _tokens(network: DSN, frames: UInt8[Tensor, "B T 3 H W"]) -> Tensor:
+    tokens: Tensor = network.backbone(normalize(frames).flatten(0, 1))
     return tokens.reshape(*frames.shape[:2], *tokens.shape[1:])
 
 
@@ -151,8 +141,7 @@ def _neighbours(networks: Networks, batch: ClipBatch) -> dict[str, Poses]:
     weights = {"copy": copy_weights(times), "interpolation": interpolation_weights(times)}
     needed = np.flatnonzero(np.any(list(weights.values()), axis=(0, 1)))
     frames = _supporting(batch, networks.model)[:, torch.from_numpy(needed)]
-    seen = networks.see(frames.flatten(0, 1)[:, None])[:, 0]
-    maps = unmirrored(networks.single(seen).final, mirror=networks.mirror)
+    maps = networks.single(normalize(frames.flatten(0, 1))).final
     affines = batch.to_source.repeat_interleave(len(needed), dim=0)
     found = locate(maps, affines, input_size=networks.model.input_size)
     shape = (len(batch.samples), len(needed))

@@ -1,7 +1,7 @@
 """A model's readouts scored on val: the official AP and OKS-AP with ground-truth bboxes, beside the mean pose."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from pipeline.evaluation.statistics import total_ap
 from pipeline.evaluation.submission import write_predictions
 from pipeline.evaluation.tables import score_videos
 from pipeline.posetrack.index import Index, read_index
+from pipeline.shards.batch import ClipBatch
 from pipeline.shards.manifest import read_manifest
 from pipeline.shards.reader import evaluation_batches, read_samples
 from pipeline.tracking.lineage import data_hash
@@ -38,7 +39,8 @@ class EvaluateConfig:
     """Which of the network's readouts are scored; those that training does not supervise say nothing."""
 
     flip_test: bool
-    """Whether every clip is read mirrored as well, and the heatmaps averaged; usual in the field, at twice the cost."""
+    """Whether the final readout is scored a second time, with each clip's mirror image read too and both averaged; that
+    number stands apart, as `final_flip_test`."""
 
     def __post_init__(self) -> None:
         """Refuse what scores nothing."""
@@ -81,10 +83,7 @@ def evaluate(config: EvaluateConfig, model: Loaded, *, index: Path, train: Path,
     truth = Truth(folder=index / "truth" / "val", index=read_index(index))
     size = model.config.input_size
     samples = list(read_samples(val))
-    batches = evaluation_batches(val, input_size=size, batch_size=config.batch_size)
-    watched = told(batches, total=len(samples), what="evaluate")
-    mirror = model.skeleton.flip_pairs if config.flip_test else None
-    tables = predict(model.network, watched, model=model.config, readouts=config.readouts, mirror=mirror)
+    tables = _predictions(config, model, val, total=len(samples))
     control = table(samples, place(mean_pose(read_samples(train), input_size=size), samples, input_size=size))
     scores = {name: score_table(rows, truth, out=out / "predictions", name=name) for name, rows in tables.items()}
     controls = {"mean_pose": score_table(control, truth, out=out / "predictions", name="mean_pose")}
@@ -94,7 +93,6 @@ def evaluate(config: EvaluateConfig, model: Loaded, *, index: Path, train: Path,
         {
             "data_hash": data_hash(read_json(val / "manifest.json")),
             "boxes": "ground truth",
-            "flip_test": config.flip_test,
             "labels": {"files": len(annotation_files(truth.folder)), "frames": scores["final"]["frames"]},
             "people": len(samples),
             "readouts": {name: summary(score) for name, score in scores.items()},
@@ -103,6 +101,19 @@ def evaluate(config: EvaluateConfig, model: Loaded, *, index: Path, train: Path,
             "sequences": sequence_ap(tables["final"], truth),
         },
     )
+
+
+def _predictions(config: EvaluateConfig, model: Loaded, val: Path, *, total: int) -> dict[str, pd.DataFrame]:
+    def clips(what: str) -> Iterator[ClipBatch]:
+        batches = evaluation_batches(val, input_size=model.config.input_size, batch_size=config.batch_size)
+        return told(batches, total=total, what=what)
+
+    tables = predict(model.network, clips("evaluate"), model=model.config, readouts=config.readouts)
+    if config.flip_test:
+        mirror = model.skeleton.flip_pairs
+        flipped = predict(model.network, clips("flip test"), model=model.config, readouts=("final",), mirror=mirror)
+        tables["final_flip_test"] = flipped["final"]
+    return tables
 
 
 def score_table(rows: pd.DataFrame, truth: Truth, *, out: Path, name: str) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def predict(
     *,
     model: ModelConfig,
     readouts: Sequence[Readout],
-    mirror: Pairs | None,
+    mirror: Pairs | None = None,
 ) -> dict[str, pd.DataFrame]:
     """One table (see `table`) for each readout, a row for each sample in the batches' order.
 
@@ -69,7 +69,7 @@ def predict(
         batches: of whole clips.
         model: what the network was built from.
         readouts: which heatmaps are looked at.
-        mirror: the skeleton's flip pairs, if every clip is to be read mirrored as well; see `unmirrored`.
+        mirror: the skeleton's flip pairs where every clip is to be read mirrored as well; see `unmirrored`.
 
     Raises:
         ValueError: the network has no such readout.

@@ -43,8 +43,6 @@ class StressConfig:
     """Decides the degraded pixels, the examples, the draws of videos and, with `max_samples`, who is evaluated."""
     batch_size: int
     """Clips in one forward pass."""
-    flip_test: bool
-    """Whether every method reads every clip mirrored as well, and the heatmaps are averaged."""
     max_samples: int | None
     """The largest number of people evaluated; null evaluates all."""
     draws: int
@@ -83,7 +81,7 @@ def stress(config: StressConfig, model: Loaded, control: Loaded, *, index: Path,
     Raises:
         Refusal: an input is missing or does not fit, or nobody in val can be evaluated.
     """
-    networks = _networks(model, control, flip_test=config.flip_test)
+    networks = _networks(model, control)
     for loaded in (model, control):
         refuse_misfit(loaded, read_manifest(val))
     samples = list(read_samples(val))
@@ -97,7 +95,6 @@ def stress(config: StressConfig, model: Loaded, control: Loaded, *, index: Path,
         {
             "data_hash": data_hash(read_json(val / "manifest.json")),
             "boxes": "neighbour",
-            "flip_test": config.flip_test,
             "people": len(outcome.samples),
             "left_out": sum(not can_be_evaluated(sample) for sample in samples),
             "videos": curves.videos,
@@ -129,12 +126,11 @@ def chosen_keys(samples: list[ClipSample], *, limit: int | None, seed: int) -> t
     return tuple(keys[row] for row in drawn)
 
 
-def _networks(model: Loaded, control: Loaded, *, flip_test: bool) -> Networks:
+def _networks(model: Loaded, control: Loaded) -> Networks:
     if not isinstance(model.network, DSN) or not isinstance(control.network, SingleFrame):
         got = f"{type(model.network).__name__} and {type(control.network).__name__}"
         raise Refusal(f"stress: got {got}, wanted a registered DSN and a SingleFrame control; run `dvc repro`")
-    mirror = model.skeleton.flip_pairs if flip_test else None
-    return Networks(dual=model.network, single=control.network, model=model.config, mirror=mirror)
+    return Networks(dual=model.network, single=control.network, model=model.config)
 
 
 def _run(config: StressConfig, networks: Networks, keys: tuple[str, ...], *, val: Path, out: Path) -> Outcome:

@@ -86,7 +86,6 @@ def test_each_sample_of_a_split_is_predicted_once_whatever_the_batch_size(packed
             evaluation_batches(packed / "val", input_size=config.input_size, batch_size=size),
             model=config,
             readouts=readouts,
-            mirror=None,
         )
         for size in (7, 64)
     ]

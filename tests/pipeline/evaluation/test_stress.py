@@ -12,8 +12,8 @@ import torch
 from jaxtyping import UInt8
 
 from dsn.checkpoint import Loaded
-from dsn.network import DSN, SingleFrame, build, build_single_frame, start_from
-from dsn.skeleton import POSETRACK, Pairs
+from dsn.network import build, build_single_frame, start_from
+from dsn.skeleton import POSETRACK
 from pipeline.evaluation.conditions import BLIND, METHODS, Grid, Networks, run_all, select, supporting_times
 from pipeline.evaluation.evaluate import EvaluateConfig, evaluate
 from pipeline.evaluation.predict import predict
@@ -25,14 +25,7 @@ from pipeline.shards.reader import evaluation_batches
 clips = importlib.import_module("tests.world.clips")
 
 CONFIG = StressConfig(
-    kinds=("black", "noise"),
-    severities=(1, 4),
-    seed=0,
-    batch_size=16,
-    flip_test=True,
-    max_samples=None,
-    draws=10,
-    examples=3,
+    kinds=("black", "noise"), severities=(1, 4), seed=0, batch_size=16, max_samples=None, draws=10, examples=3
 )
 
 
@@ -84,14 +77,8 @@ def test_every_method_is_scored_under_every_kind_and_severity(stressed: Path) ->
     assert found == {(m, k, s) for m in METHODS for k in CONFIG.kinds for s in (0, *CONFIG.severities)}
 
 
-def made_of(dual: Loaded, single: Loaded, *, mirror: Pairs | None) -> Networks:
-    assert isinstance(dual.network, DSN)
-    assert isinstance(single.network, SingleFrame)
-    return Networks(dual=dual.network, single=single.network, model=dual.config, mirror=mirror)
-
-
 def test_a_degraded_keyframe_changes_only_those_who_see_it(packed: Path, loaded: tuple[Loaded, Loaded]) -> None:
-    networks = made_of(*loaded, mirror=None)
+    networks = Networks(dual=loaded[0].network, single=loaded[1].network, model=loaded[0].config)  # type: ignore[arg-type]
     batches = list(evaluation_batches(packed / "val", input_size=(64, 48), batch_size=8, bbox="neighbour"))[:1]
 
     outcome = run_all(networks, batches, grid=Grid(kinds=("black", "noise"), severities=(5,), seed=0))
@@ -106,17 +93,16 @@ def test_a_degraded_keyframe_changes_only_those_who_see_it(packed: Path, loaded:
     assert outcome.of("temporal", "black-5") is outcome.of("temporal", "clean")
 
 
-@pytest.mark.parametrize("mirror", [None, POSETRACK.flip_pairs])
 def test_work_shared_between_conditions_gives_what_the_whole_network_gives(
-    packed: Path, loaded: tuple[Loaded, Loaded], mirror: Pairs | None
+    packed: Path, loaded: tuple[Loaded, Loaded]
 ) -> None:
     dual, single = loaded
-    networks = made_of(dual, single, mirror=mirror)
+    networks = Networks(dual=dual.network, single=single.network, model=dual.config)  # type: ignore[arg-type]
     batches = list(evaluation_batches(packed / "val", input_size=(64, 48), batch_size=8, bbox="neighbour"))[:2]
 
     outcome = run_all(networks, batches, grid=Grid(kinds=("black",), severities=(5,), seed=0))
-    whole = predict(dual.network, batches, model=dual.config, readouts=("final", "temporal"), mirror=mirror)
-    alone = predict(single.network, batches, model=dual.config, readouts=("final",), mirror=mirror)
+    whole = predict(dual.network, batches, model=dual.config, readouts=("final", "temporal"))
+    alone = predict(single.network, batches, model=dual.config, readouts=("final",))
 
     for method, rows in (("final", whole["final"]), ("temporal", whole["temporal"]), ("single_frame", alone["final"])):
         np.testing.assert_allclose(outcome.of(method, "clean").scores, np.stack(rows["scores"].tolist()), atol=1e-5)
@@ -124,14 +110,13 @@ def test_work_shared_between_conditions_gives_what_the_whole_network_gives(
 
 def test_copying_is_the_single_frame_pose_one_frame_earlier(packed: Path, loaded: tuple[Loaded, Loaded]) -> None:
     dual, single = loaded
-    networks = made_of(dual, single, mirror=None)
+    networks = Networks(dual=dual.network, single=single.network, model=dual.config)  # type: ignore[arg-type]
     batch = next(evaluation_batches(packed / "val", input_size=(64, 48), batch_size=8, bbox="neighbour"))
     earlier = batch.frames.clone()
     earlier[:, 2] = batch.frames[:, 1]
 
     outcome = run_all(networks, [batch], grid=Grid(kinds=("black",), severities=(5,), seed=0))
-    batches = [replace(batch, frames=earlier)]
-    wanted = predict(single.network, batches, model=dual.config, readouts=("final",), mirror=None)["final"]
+    wanted = predict(single.network, [replace(batch, frames=earlier)], model=dual.config, readouts=("final",))["final"]
 
     np.testing.assert_allclose(outcome.of("copy", "clean").scores, np.stack(wanted["scores"].tolist()), atol=1e-5)
 
@@ -246,7 +231,7 @@ def test_evaluation_reports_readouts_beside_the_mean_pose(packed: Path, evaluate
     metrics = read(evaluated / "metrics.json")
     manifest = read(packed / "val" / "manifest.json")
 
-    assert set(metrics["readouts"]) == {"final", "temporal"}
+    assert set(metrics["readouts"]) == {"final", "temporal", "final_flip_test"}
     assert metrics["people"] == manifest["samples"]
     assert metrics["labels"] == {"files": 2, "frames": metrics["labels"]["frames"]}
     final, control = metrics["readouts"]["final"]["ap"]["Total"], metrics["controls"]["mean_pose"]["ap"]["Total"]
@@ -270,7 +255,8 @@ def test_evaluation_lists_the_ap_of_every_joint(evaluated: Path) -> None:
     joints = pd.read_csv(evaluated / "joints.csv")
 
     assert list(joints.columns) == ["readout", "joint", "ap"]
-    assert joints.groupby("readout").size().to_dict() == {"final": 15, "temporal": 15}
+    sizes = joints.groupby("readout").size().to_dict()
+    assert sizes == {"final": 15, "temporal": 15, "final_flip_test": 15}
 
 
 @pytest.mark.parametrize("readouts", [(), ("temporal",), ("final", "final")])

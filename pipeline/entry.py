@@ -18,20 +18,26 @@ OUTS_ARE_GONE = "DVC removed this stage's old outputs before it ran; `dvc checko
 def run_stage(main: Callable[..., None]) -> None:
     """Run a stage's `main` from command-line flags named as its parameters.
 
-    Every parameter is a path, or a dataclass whose fields are paths, each a flag of its own. A `Refusal` ends the
-    process with its one line and status 1; every other error keeps its traceback.
+    Every parameter is a path, a path or URL, or a dataclass whose fields are paths, each a flag of its own. A `Refusal`
+    ends the process with its one line and status 1; every other error keeps its traceback.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     parser = argparse.ArgumentParser(description=inspect.getdoc(main))
     kinds = {name: parameter.annotation for name, parameter in inspect.signature(main).parameters.items()}
-    for flag in [flag for name, kind in kinds.items() for flag in _flags(name, kind)]:
-        parser.add_argument(f"--{flag}", type=Path, required=True)
+    for name, kind in kinds.items():
+        for flag in _flags(name, kind):
+            parser.add_argument(f"--{flag}", type=path_or_url if kind == Path | str else Path, required=True)
     given = vars(parser.parse_args())
     try:
         main(**{name: _value(name, kind, given) for name, kind in kinds.items()})
     except Refusal as refusal:
         note = OUTS_ARE_GONE if "DVC_STAGE" in os.environ else ""
         sys.exit(f"{refusal}\n{note}".strip())
+
+
+def path_or_url(text: str) -> Path | str:
+    """A URL as it is, anything else as a path."""
+    return text if "://" in text else Path(text)
 
 
 def _flags(name: str, kind: Any) -> list[str]:

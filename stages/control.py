@@ -12,7 +12,7 @@ from pipeline.training.tracked import train_tracked
 PARAMS = Path("params.yaml")
 
 
-def main(shards: Path, start: Path, best: Path, out: Path) -> None:
+def main(shards: Path | str, start: Path, best: Path, out: Path) -> None:
     """Train on keyframes alone, from the start, by the recipe and for the samples of stage train."""
     chosen = read_json(best)["chosen"]
     job = from_params(PARAMS, kind="single_frame", section="train", shards=shards, start=start, chosen=chosen)

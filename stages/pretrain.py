@@ -11,7 +11,7 @@ from pipeline.training.tracked import train_tracked
 PARAMS = Path("params.yaml")
 
 
-def main(shards: Path, out: Path) -> None:
+def main(shards: Path | str, out: Path) -> None:
     """Train on keyframes alone, from random weights."""
     job = from_params(PARAMS, kind="single_frame", section="pretrain", shards=shards)
     train_tracked(job, out, params.load(PARAMS, "tracking", into=TrackingConfig), name="pretrain")

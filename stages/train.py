@@ -12,7 +12,7 @@ from pipeline.training.tracked import train_tracked
 PARAMS = Path("params.yaml")
 
 
-def main(shards: Path, start: Path, best: Path, out: Path) -> None:
+def main(shards: Path | str, start: Path, best: Path, out: Path) -> None:
     """Train from the pretrained single-frame network, with the parameters that the search chose."""
     chosen = read_json(best)["chosen"]
     job = from_params(PARAMS, kind="dual", section="train", shards=shards, start=start, chosen=chosen)

@@ -12,7 +12,7 @@ from pipeline.training.job import from_params
 PARAMS = Path("params.yaml")
 
 
-def main(shards: Path, start: Path, out: Path) -> None:
+def main(shards: Path | str, start: Path, out: Path) -> None:
     """Search the space that params.yaml declares; zero trials choose nothing."""
     config = params.load(PARAMS, "tune", into=TuneConfig)
     chosen = first_values(config)

@@ -1,16 +1,18 @@
 """A search with its record: an MLflow run with one nested run a trial, the table, and the winner."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from pipeline.artifacts import read_json, write_json
+from pipeline.artifacts import write_json
 from pipeline.cluster import connected
 from pipeline.refusal import Refusal
 from pipeline.search.config import TuneConfig, nested
 from pipeline.search.launch import METRIC, search, search_name
+from pipeline.shards.manifest import manifest_bytes
 from pipeline.tracking.config import TrackingConfig
 from pipeline.tracking.lineage import lineage
 from pipeline.tracking.runs import start_run
@@ -22,8 +24,8 @@ def tune(config: TuneConfig, job: Job, out: Path, tracking: TrackingConfig) -> N
     if config.trials == 0:
         _write(out, pd.DataFrame(columns=["trial", "status", "step", METRIC]), chosen={})
         return
-    split = read_json(Path(job.shards, "train", "manifest.json"))
-    tracker = start_run(tracking, "tune", tags=lineage({"train": split}))
+    manifest = json.loads(manifest_bytes(job.split("train")))
+    tracker = start_run(tracking, "tune", tags=lineage({"train": manifest}))
     try:
         with connected():
             table = search(

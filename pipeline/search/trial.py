@@ -1,5 +1,6 @@
 """One trial: the training loop, short and in one process, with the proposed values."""
 
+import logging
 from typing import Any
 
 import ray.tune
@@ -10,12 +11,18 @@ from pipeline.training.loop import Run, fit, start
 from pipeline.training.recipe import Row
 from pipeline.training.worker import ShardData, build_network
 
+log = logging.getLogger(__name__)
+
 
 class TrialReporter:
     """Reports scores to Ray Tune."""
 
     def progress(self, row: Row) -> None:
         """Trials are followed by their scores alone."""
+
+    def notice(self, text: str) -> None:
+        """A trial's own log keeps it."""
+        log.warning("%s", text)
 
     def save(self, row: Row, *, run: Run) -> None:  # noqa: ARG002  (a trial keeps no checkpoint; the winner trains anew)
         """Report a score; Tune may stop the trial here."""

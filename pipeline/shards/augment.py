@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool, Float32, UInt8
 
 from dsn.skeleton import Skeleton
-from pipeline.shards.crop import Affine, Region, region, turned
+from pipeline.shards.crop import Affine, Image, Region, region, turned
 from pipeline.shards.sample import ClipSample
 from pipeline.shards.spoil import Kind, degraded, dropped, patch
 
@@ -69,6 +69,10 @@ class AugmentConfig:
                 raise ValueError(f"{name}: got {getattr(self, name)}, wanted 0 to 1")
         if not self.keyframe_kinds or len(set(self.keyframe_kinds)) < len(self.keyframe_kinds):
             raise ValueError(f"keyframe_kinds: got {list(self.keyframe_kinds)}, wanted at least one and none twice")
+
+
+Tint = Float32[np.ndarray, "3 4"]
+"""From a pixel's levels (r, g, b, 1) to its new ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,15 +137,17 @@ def flip_order(skeleton: Skeleton) -> list[int]:
     return order
 
 
-def recolor(frames: UInt8[np.ndarray, "T H W 3"], config: AugmentConfig, rng: np.random.Generator) -> None:
-    """Vary contrast and brightness of each channel, in place, as other light and other clothes would."""
+def draw_tint(config: AugmentConfig, rng: np.random.Generator) -> Tint | None:
+    """Draw other contrast and brightness of each channel, as other light and other clothes would give."""
     if config.color == 0:
-        return
+        return None
     gains, shifts = rng.uniform(-config.color, config.color, (2, 3))
-    # Levels v become 255 ((v / 255 - 1 / 2) (1 + gain) + 1 / 2 + shift / 2), rounded down: 4 times as fast as a table.
-    mixing = np.column_stack([np.diag(1 + gains), 127.5 * (shifts - gains) - 0.5]).astype(np.float32)
-    pixels = frames.reshape(-1, frames.shape[2], 3)
-    cv2.transform(pixels, mixing, dst=pixels)
+    return np.column_stack([np.diag(1 + gains), 127.5 * (shifts - gains)]).astype(np.float32)
+
+
+def tint(frame: Image, drawn: Tint) -> None:
+    """Change levels v, in place, to 255 ((v / 255 - 1 / 2) (1 + gain) + 1 / 2 + shift / 2)."""
+    cv2.transform(frame, drawn, dst=frame)  # 4 times as fast as looking levels up
 
 
 def cover(

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 from dsn.skeleton import Skeleton
-from pipeline.shards.augment import AugmentConfig, cover, draw_view, flip_order, recolor
+from pipeline.shards.augment import AugmentConfig, Tint, cover, draw_tint, draw_view, flip_order, tint
 from pipeline.shards.batch import Clip
 from pipeline.shards.crop import Affine, Image, compose, inverse, region, transform, upright, warp_into
 from pipeline.shards.sample import ClipSample
@@ -33,9 +33,9 @@ def training_clip(
     """Draw the wanted times into `frames` under one random transform, which `rng_of(key=...)` draws for the sample."""
     rng = rng_of(key=sample.key)
     view = draw_view(sample, augment, rng, skeleton=skeleton, input_size=_size(frames))
-    _draw(sample, frames, decode=decode, times=times, to_source=view.to_source)
+    drawn = draw_tint(augment, rng)
+    _draw(sample, frames, decode=decode, times=times, to_source=view.to_source, drawn=drawn)
     is_keyframe = [sample.frames_used[time] == sample.frame for time in times]
-    recolor(frames, augment, rng)
     cover(frames, augment, rng, is_keyframe=is_keyframe)
     channels = flip_order(skeleton) if view.is_flipped else list(range(len(skeleton.joints)))
     return _clip(sample, to_source=view.to_source, input_size=_size(frames), skeleton=skeleton, channels=channels)
@@ -56,7 +56,7 @@ def evaluation_clip(
         return None
     size = _size(frames)
     to_source = upright(region(chosen, size=size), size=size)
-    _draw(sample, frames, decode=decode, times=times, to_source=to_source)
+    _draw(sample, frames, decode=decode, times=times, to_source=to_source, drawn=None)
     channels = list(range(len(skeleton.joints)))
     return _clip(sample, to_source=to_source, input_size=size, skeleton=skeleton, channels=channels)
 
@@ -65,8 +65,16 @@ def _size(frames: Frames) -> tuple[int, int]:
     return frames.shape[1], frames.shape[2]
 
 
-def _draw(sample: ClipSample, frames: Frames, *, decode: Decode, times: Sequence[int], to_source: Affine) -> None:
-    """Crop the wanted times; a frame that stands in for others is decoded once."""
+def _draw(
+    sample: ClipSample,
+    frames: Frames,
+    *,
+    decode: Decode,
+    times: Sequence[int],
+    to_source: Affine,
+    drawn: Tint | None,
+) -> None:
+    """Crop the wanted times in the colours drawn; a frame that stands in for others is decoded once."""
     to_stored = compose(inverse(sample.affine), to_source)
     used = [sample.frames_used[time] for time in times]
     for row, time in enumerate(times):
@@ -76,6 +84,8 @@ def _draw(sample: ClipSample, frames: Frames, *, decode: Decode, times: Sequence
         else:
             draw_crop(frames[row], decode(time), affine=to_stored)
 
+            if drawn is not None:
+                tint(frames[row], drawn)
 
 def draw_crop(crop: Image, image: Image, *, affine: Affine) -> None:
     """Draw into `crop` what `image` shows at the affine of its pixels; whole pixels are copied, which is the same."""

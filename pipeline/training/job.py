@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,14 +11,19 @@ from dsn.config import ModelConfig
 from dsn.loss import LossConfig
 from pipeline import params
 from pipeline.cluster import ClusterConfig
-from pipeline.shards.manifest import read_manifest
+from pipeline.shards.manifest import manifest_bytes, read_manifest
 from pipeline.shards.reader import ReaderConfig
+from pipeline.shards.store import Folder, located
 from pipeline.training.config import TrainConfig
 from pipeline.training.recipe import Recipe
 
 CODE = ("dsn", "pipeline/training", "pipeline/shards")
 """What decides the weights of a run, beside its data and configuration."""
 
+SPLITS: tuple[Literal["train", "select"], ...] = ("train", "select")
+"""The splits that training reads."""
+WHERE_READ = ("workers", "prefetch", "store")
+"""Keys of the section `reader` that do not change what training sees."""
 
 Kind = Literal["single_frame", "dual"]
 
@@ -42,8 +47,12 @@ class Job:
     @property
     def recipe(self) -> Recipe:
         """What is trained and how, with the skeleton that the shards were written for."""
-        skeleton = read_manifest(Path(self.shards, "train")).skeleton
+        skeleton = read_manifest(self.split("train")).skeleton
         return Recipe(model=self.model, loss=self.loss, train=self.train, skeleton=skeleton)
+
+    def split(self, name: Literal["train", "select"]) -> Folder:
+        """Where the shards of a split are."""
+        return located(self.shards, self.reader.store) / name
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready values, the inverse of `from_dict`."""
@@ -55,7 +64,7 @@ def from_params(
     *,
     kind: Kind,
     section: str,
-    shards: Path,
+    shards: Path | str,
     start: Path | None = None,
     chosen: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Job:
@@ -65,19 +74,21 @@ def from_params(
         path: The params file.
         kind: Which network.
         section: `pretrain` or `train`.
-        shards: Folder with the splits train and select.
+        shards: Folder with the splits train and select, or its URL.
         start: Folder of the network to start from.
         chosen: Values by section and key that a search found, for keys that stand in its space and not in params.yaml.
     """
     chosen = chosen or {}
+    reader = params.load(path, "reader", into=ReaderConfig)
+    store = replace(reader.store, cache=str(Path(reader.store.cache).resolve()))
     return Job(
         kind=kind,
         model=params.load(path, "model", into=ModelConfig),
         loss=params.load(path, "loss", into=LossConfig, chosen=chosen.get("loss")),
         train=params.load(path, section, into=TrainConfig, chosen=chosen.get(section)),
-        reader=params.load(path, "reader", into=ReaderConfig),
+        reader=replace(reader, store=store),
         cluster=params.load(path, "cluster", into=ClusterConfig),
-        shards=str(shards.resolve()),
+        shards=shards if isinstance(shards, str) else str(shards.resolve()),
         start=None if start is None else str(start.resolve()),
     )
 
@@ -90,12 +101,13 @@ def from_dict(values: dict[str, Any]) -> Job:
 def run_name(job: Job) -> str:
     """The name under which a run is kept and resumed: a digest of its data, configuration and code.
 
-    Where it runs (the `cluster` section, but for the number of workers, which decides the order of samples) and where
-    the shards lie are no part of it, so the same run can go on elsewhere.
+    Where it runs (the `cluster` section, but for the number of workers, which decides the order of samples), where the
+    shards lie and by how many processes they are read are no part of it, so the same run can go on elsewhere.
     """
     values = job.to_dict()
     values["cluster"] = {"workers": job.cluster.workers}
-    values["shards"] = [_content(Path(job.shards, split, "manifest.json")) for split in ("train", "select")]
+    values["reader"] = {key: value for key, value in values["reader"].items() if key not in WHERE_READ}
+    values["shards"] = [hashlib.sha256(manifest_bytes(split)).hexdigest() for split in map(job.split, SPLITS)]
     values["start"] = None if job.start is None else _content(Path(job.start, "network.safetensors"))
     values["code"] = [_content(path) for folder in CODE for path in sorted(Path(folder).rglob("*.py"))]
     digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()

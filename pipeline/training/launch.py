@@ -42,8 +42,7 @@ def train(job: Job, out: Path, *, listen: Callable[[Row], None]) -> Outcome:
     name = run_name(job)
     kept = RunFolder(f"{job.cluster.storage_path}/{name}")
     _announce(kept, name, storage=job.cluster.storage)
-    with _following(listen, last=job.train.steps) as queue:
-        result = _trainer(job, name, queue).fit()
+    result = _fit(job, name, listen)
     best = result.get_best_checkpoint("select/pckh_final", "max")
     scores = next(dict(metrics) for kept, metrics in result.best_checkpoints if kept == best)
     with result.checkpoint.as_directory() as folder:
@@ -52,6 +51,20 @@ def train(job: Job, out: Path, *, listen: Callable[[Row], None]) -> Outcome:
         shutil.copytree(Path(folder, "model"), out, dirs_exist_ok=True)
     kept.finish({"step": job.train.steps})
     return Outcome(name=name, best=scores, history=history)
+
+
+def _fit(job: Job, name: str, listen: Callable[[Row], None]) -> Any:
+    """Ray's result. A refusal of a worker rises as it is."""
+    from ray.train import TrainingFailedError  # noqa: PLC0415  (after the environment is set)
+
+    refusals: list[Refusal] = []
+    try:
+        with _following(listen, refusals, last=job.train.steps) as queue:
+            return _trainer(job, name, queue).fit()
+    except TrainingFailedError:
+        if refusals:
+            raise refusals[-1] from None
+        raise
 
 
 def _check(job: Job) -> None:
@@ -110,12 +123,12 @@ def _work(values: dict[str, Any]) -> None:
 
 
 @contextmanager
-def _following(listen: Callable[[Row], None], *, last: int) -> Iterator[Any]:
-    """A queue whose rows are printed and handed to `listen` while the block runs."""
+def _following(listen: Callable[[Row], None], refusals: list[Refusal], *, last: int) -> Iterator[Any]:
+    """A queue whose rows are printed and handed to `listen` while the block runs, and whose refusals are gathered."""
     from ray.util.queue import Queue  # noqa: PLC0415
 
     queue = Queue(actor_options={"num_cpus": 0})
-    follower = threading.Thread(target=_follow, args=(queue, listen, last), daemon=True)
+    follower = threading.Thread(target=_follow, args=(queue, listen, refusals, last), daemon=True)
     follower.start()
     try:
         yield queue
@@ -125,9 +138,15 @@ def _following(listen: Callable[[Row], None], *, last: int) -> Iterator[Any]:
         queue.shutdown()
 
 
-def _follow(queue: Any, listen: Callable[[Row], None], last: int) -> None:
+def _follow(queue: Any, listen: Callable[[Row], None], refusals: list[Refusal], last: int) -> None:
     began: tuple[float, float] | None = None
     while (row := queue.get()) is not END:
+        if isinstance(row, Refusal):
+            refusals.append(row)
+            continue
+        if isinstance(row, str):
+            log.warning("%s", row)
+            continue
         began = began or (time.monotonic(), row["step"])
         log.info("%s", _line(row, began=began, last=last))
         listen(row)
@@ -139,6 +158,7 @@ def _line(row: Row, *, began: tuple[float, float], last: int) -> str:
     shown = [f"step {step:.0f}/{last}"]
     shown += [f"loss {row['loss']:.5f}", f"{row['samples_per_second']:.0f} samples/s"] if "loss" in row else []
     shown += [f"{name} {value:.1f}" for name, value in row.items() if name.startswith("select/")]
+    shown += [f"{row['quarantined']:.0f} quarantined"] if row.get("quarantined") else []
     since, first = began
     if step > first:
         left = (time.monotonic() - since) / (step - first) * (last - step)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import torch
+import torch.distributed as dist
 from timm.utils.model_ema import ModelEmaV3
 from torch import Tensor, nn
 
@@ -39,6 +40,9 @@ class Reporter(Protocol):
 
     def progress(self, row: Row) -> None:
         """A line of numbers from one rank."""
+
+    def notice(self, text: str) -> None:
+        """A line of text from any rank."""
 
     def save(self, row: Row, *, run: "Run") -> None:
         """A moment to keep. Every rank calls it equally often."""
@@ -103,14 +107,16 @@ def fit(run: Run, data: Data, reporter: Reporter, *, rank: int) -> None:
     """
     config = run.recipe.train
     interval = _Interval(config.batch_size)
+    quarantine = _Quarantine(reporter)
     run.network.train()
     if config.backbone_rate == 0:
         bare(run.network).get_submodule("backbone").eval()
     for batch in _batches(data, run.step, config.steps):
+        quarantine.take(batch, step=run.step)
         row = _one_step(run, batch, rank=rank)
         interval.count(row)
         if run.step % config.log_every == 0 or run.step == config.steps:
-            row = {"step": float(run.step), **interval.flush()}
+            row = {"step": float(run.step), **interval.flush(), "quarantined": quarantine.count(run.network)}
             run.history.append(row)
             reporter.progress(row)
         if run.step % config.evaluate_every == 0 or run.step == config.steps:
@@ -168,6 +174,29 @@ def _batches(data: Data, first: int, last: int) -> Iterator[ClipBatch]:
             step += 1
             if step == last:
                 return
+
+
+class _Quarantine:
+    """How often records could not be read since the run was started or resumed; the reporter hears of each once."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
+        self._times = 0
+        self._known: set[str] = set()
+
+    def take(self, batch: ClipBatch, *, step: int) -> None:
+        """Take in what a batch did without."""
+        self._times += len(batch.quarantined)
+        for name in sorted({*batch.quarantined} - self._known):
+            self._known.add(name)
+            self._reporter.notice(f"step {step}: quarantined {name}; another sample stands in")
+
+    def count(self, network: nn.Module) -> float:
+        """How often, over all ranks; every rank calls it equally often."""
+        times = torch.tensor(self._times, device=next(network.parameters()).device)
+        if dist.is_initialized():
+            dist.all_reduce(times)
+        return float(times)
 
 
 class _Interval:

@@ -1,23 +1,26 @@
 """A training run with its record: an MLflow run, and the small files that later stages read."""
 
 import csv
+import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from pipeline.artifacts import read_json, write_json
+from pipeline.artifacts import write_json
 from pipeline.cluster import connected
+from pipeline.shards.manifest import manifest_bytes
 from pipeline.tracking.config import TrackingConfig
 from pipeline.tracking.lineage import lineage
 from pipeline.tracking.runs import start_run
 from pipeline.tracking.tracker import Tracker
-from pipeline.training.job import Job
+from pipeline.training.job import SPLITS, Job
 from pipeline.training.launch import Outcome, train
 from pipeline.training.recipe import Row
 
 
 def train_tracked(job: Job, out: Path, tracking: TrackingConfig, *, name: str) -> None:
     """Run `job` and write `out/model` (the best network), `out/run.json` and `out/history.csv`."""
-    manifests = {split: read_json(Path(job.shards, split, "manifest.json")) for split in ("train", "select")}
+    manifests: dict[str, Any] = {split: json.loads(manifest_bytes(job.split(split))) for split in SPLITS}
     tags = lineage(manifests)
     tracker = start_run(tracking, name, tags=tags)
     tracker.log_params({key: value for key, value in job.to_dict().items() if key not in {"shards", "start"}})

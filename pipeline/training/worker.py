@@ -16,6 +16,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from dsn import checkpoint
 from dsn.network import SingleFrame, build, build_single_frame, start_from
+from pipeline.refusal import Refusal
 from pipeline.shards.batch import ClipBatch
 from pipeline.shards.manifest import read_manifest
 from pipeline.shards.reader import evaluation_batches, steps_per_epoch, training_batches
@@ -30,13 +31,13 @@ class ShardData:
     def __init__(self, job: Job, *, rank: int, world: int) -> None:
         self._job, self._rank, self._world = job, rank, world
         self._batch_size = job.train.batch_size // world
-        manifest = read_manifest(Path(job.shards, "train"))
+        manifest = read_manifest(job.split("train"))
         self.steps_per_epoch = steps_per_epoch(manifest, batch_size=self._batch_size, world=world)
 
     def training(self, epoch: int, first_step: int) -> Iterator[ClipBatch]:
         """The batches of one epoch from step `first_step` on."""
         return training_batches(
-            Path(self._job.shards, "train"),
+            self._job.split("train"),
             self._job.reader,
             input_size=self._job.model.input_size,
             batch_size=self._batch_size,
@@ -51,7 +52,7 @@ class ShardData:
     def select(self) -> Iterator[ClipBatch]:
         """This rank's share of the select split."""
         return evaluation_batches(
-            Path(self._job.shards, "select"),
+            self._job.split("select"),
             input_size=self._job.model.input_size,
             batch_size=2 * self._batch_size,
             rank=self._rank,
@@ -70,6 +71,10 @@ class RayReporter:
         """Send a line to the driver."""
         if self._rank == 0:
             self._queue.put(row)
+
+    def notice(self, text: str) -> None:
+        """Send a line of text to the driver."""
+        self._queue.put(text)
 
     def save(self, row: Row, *, run: Run) -> None:
         """Hand Ray a checkpoint, written by rank 0."""
@@ -120,4 +125,8 @@ def work(values: dict[str, Any]) -> None:
     if kept is not None:
         with kept.as_directory() as folder:
             run.load(Path(folder))
-    fit(run, ShardData(job, rank=rank, world=world), RayReporter(values["queue"], rank=rank), rank=rank)
+    try:
+        fit(run, ShardData(job, rank=rank, world=world), RayReporter(values["queue"], rank=rank), rank=rank)
+    except Refusal as refusal:
+        values["queue"].put(refusal)  # Ray wraps what rises into many lines
+        raise

@@ -20,10 +20,14 @@ class Kept:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.rows: list[Row] = []
+        self.notices: list[str] = []
         self.saved: list[Path] = []
 
     def progress(self, row: Row) -> None:
         self.rows.append(row)
+
+    def notice(self, text: str) -> None:
+        self.notices.append(text)
 
     def save(self, row: Row, *, run: Run) -> None:
         self.rows.append(row)

@@ -142,9 +142,19 @@ def read_index(folder: Path) -> Index:
     """
     if not (folder / "people.parquet").is_file():
         raise Refusal(f"{folder}: got no index, wanted videos, frames and people as .parquet; run stage prepare")
-    tables = {name: pq.read_table(folder / f"{name}.parquet").to_pandas() for name in ("videos", "frames", "people")}
+    tables = {name: _read_table(folder / f"{name}.parquet") for name in ("videos", "frames", "people")}
     boxes = BoxSource(**read_json(folder / BOXES)) if (folder / BOXES).is_file() else None
     return Index(**tables, skeleton=skeletons.from_dict(read_json(folder / "skeleton.json")), boxes=boxes)
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    """A table whose columns of lists stay in Arrow's buffers: as an array for each row they need twice the memory."""
+    table = pq.read_table(path, pre_buffer=False)  # which would hold the compressed file as well
+    return table.to_pandas(types_mapper=_list_type, split_blocks=True, self_destruct=True)  # type: ignore[no-any-return]
+
+
+def _list_type(kind: pa.DataType) -> pd.ArrowDtype | None:
+    return pd.ArrowDtype(kind) if pa.types.is_fixed_size_list(kind) else None
 
 
 def _read_split(source: Source, split: Split, config: CheckConfig) -> list[Kept]:

@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
-from webdataset import TarWriter
-
 BLOCK = tarfile.BLOCKSIZE
 UNFINISHED = ".part"
 """Ends the name of a tar that is being written, or whose writer was killed."""
@@ -28,6 +26,8 @@ class RecordWriter:
 
     def __enter__(self) -> "RecordWriter":  # noqa: PYI034  (beartype knows Self in classes that it decorates alone)
         """Open the tar under a temporary name."""
+        from webdataset import TarWriter  # noqa: PLC0415  (imports torch: 0.5 GB that planning does not need)
+
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._file = self._temporary.open("wb")
         self._tar = TarWriter(self._file, user="", group="", mtime=0, encoder=False)

@@ -97,6 +97,8 @@ def _person(video: str, frame: int, frame_id: int, person: int) -> dict[str, Any
         "frame_id": frame_id,
         "person": person,
         "track_id": 7 + person,
+        "person_id": None,
+        "score": None,
         "bbox": np.array([left, top, left + 16, top + 16], dtype=np.float32),
         "head_bbox": np.array([left, top, left + 3, top + 4], dtype=np.float32),
         "keypoints": keypoints.ravel(),

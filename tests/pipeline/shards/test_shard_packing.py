@@ -2,6 +2,7 @@ import tarfile
 from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from webdataset.tariterators import group_by_keys, tar_file_expander
 
 from dsn.skeleton import POSETRACK
 from pipeline.artifacts import sha256
-from pipeline.posetrack.index import Index, PrepareConfig, build_index
+from pipeline.posetrack.index import Index, PrepareConfig, build_index, read_index, write_index
 from pipeline.refusal import Refusal
 from pipeline.shards.manifest import read_manifest
 from pipeline.shards.pack import pack_splits
@@ -39,6 +40,21 @@ def test_the_bytes_do_not_depend_on_who_packs_in_which_order(
     pack_splits(index, tmp_path, tmp_path / "two", make_recipe(), run=backwards_in_threads)
 
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
+
+
+def test_the_bytes_do_not_depend_on_the_order_of_the_indexs_rows_or_how_they_are_stored(
+    index: Index, tmp_path: Path, make_recipe: Callable[..., Recipe]
+) -> None:
+    rng = np.random.default_rng(0)
+    frames, people = (table.iloc[rng.permutation(len(table))] for table in (index.frames, index.people))
+    mixed = replace(index, frames=frames.reset_index(drop=True), people=people.reset_index(drop=True))
+    write_index(index, tmp_path / "index")
+
+    for name, given in {"plain": index, "mixed": mixed, "stored": read_index(tmp_path / "index")}.items():
+        pack_splits(given, tmp_path, tmp_path / name, make_recipe(), run=map)
+
+    assert contents(tmp_path / "mixed") == contents(tmp_path / "plain")
+    assert contents(tmp_path / "stored") == contents(tmp_path / "plain")
 
 
 def test_packing_again_replaces_and_leaves_nothing_behind(
@@ -105,9 +121,47 @@ def test_every_frame_is_decoded_once_however_many_clips_use_it(
         return image
 
     monkeypatch.setattr(cv2, "imdecode", counting)
-    pack_splits(index, tmp_path, tmp_path / "shards", make_recipe(), run=map)
+    packed = pack_splits(index, tmp_path, tmp_path / "shards", make_recipe(), run=map)
 
     assert seen == {20 + 30 * frame: 5 for frame in range(7)}
+    assert packed.decoded == 5 * 7
+
+
+def test_a_frame_that_no_clip_uses_is_not_decoded(
+    index: Index, tmp_path: Path, make_recipe: Callable[..., Recipe]
+) -> None:
+    people = index.people
+    alone = people[(people["video"] != "000001_a") | (people["frame"] == 0)].reset_index(drop=True)
+
+    packed = pack_splits(replace(index, people=alone), tmp_path, tmp_path / "shards", make_recipe(), run=map)
+
+    assert packed.decoded == 4 * 7 + 3
+
+
+def test_what_a_killed_run_left_is_cleared_away(
+    index: Index, tmp_path: Path, make_recipe: Callable[..., Recipe]
+) -> None:
+    out = tmp_path / "shards"
+    (out / ".spill-old" / "train").mkdir(parents=True)
+    (out / ".spill-old" / "train" / ".000000.tar.abc.part").write_bytes(b"half")
+
+    pack_splits(index, tmp_path, out, make_recipe(), run=map)
+
+    assert sorted(path.name for path in out.iterdir()) == ["select", "train", "val"]
+
+
+def test_tasks_are_made_when_they_are_taken(index: Index, tmp_path: Path, make_recipe: Callable[..., Recipe]) -> None:
+    made: list[int] = []
+
+    def one_by_one(function: Callable[[Any], Any], tasks: Iterable[Any]) -> Iterable[Any]:
+        for number, task in enumerate(tasks):
+            made.append(number)
+            yield function(task)
+            assert made[-1] == number
+
+    pack_splits(index, tmp_path, tmp_path / "shards", make_recipe(), run=one_by_one)
+
+    assert made == [*range(5), *range(4), *range(4), *range(4)]
 
 
 def test_the_manifest_tells_counts_hashes_and_places(packed: Path, make_recipe: Callable[..., Recipe]) -> None:

@@ -16,7 +16,7 @@ from pipeline.shards.crop import Image
 from pipeline.shards.damage import REPAIR, DamageError
 from pipeline.shards.order import Places
 from pipeline.shards.records import RecordReader, Records
-from pipeline.shards.sample import from_json
+from pipeline.shards.sample import ClipSample, from_json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,19 +75,25 @@ class Source:
         self, shard: int, place: int, *, reader: RecordReader, frames: UInt8[np.ndarray, "T H W 3"]
     ) -> Clip | None:
         members = reader.read(shard, place)
-        try:
-            sample = from_json(members["json"])
-            return self.make(sample, frames, decode=partial(_decode, members), times=self.times)
-        except (ValueError, TypeError, KeyError) as error:
-            raise DamageError(f"{reader.name(shard, place)}: {error}") from None
+        name = partial(reader.name, shard, place)
+        return self.make(
+            _sample(members, name=name), frames, decode=partial(_decode, members, name=name), times=self.times
+        )
 
 
-def _decode(members: Mapping[str, bytes], time: int) -> Image:
-    """The stored crop at one time, as RGB."""
-    data = np.frombuffer(members[f"{time}.jpg"], dtype=np.uint8)
+def _sample(members: Mapping[str, bytes], *, name: Callable[[], str]) -> ClipSample:
+    try:
+        return from_json(members["json"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise DamageError(f"{name()}: json is not a sample's: {type(error).__name__}: {error}") from None
+
+
+def _decode(members: Mapping[str, bytes], time: int, *, name: Callable[[], str]) -> Image:
+    """The stored crop at one time, as RGB; `name` tells whose, where it cannot be decoded."""
+    data = np.frombuffer(members.get(f"{time}.jpg", b""), dtype=np.uint8)
     image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if len(data) else None
     if image is None:
-        raise ValueError(f"{time}.jpg is not an image that can be decoded")
+        raise DamageError(f"{name()}: {time}.jpg is not an image that can be decoded")
     return image
 
 

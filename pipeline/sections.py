@@ -14,6 +14,7 @@ from pipeline.posetrack.index import DataConfig, PrepareConfig
 from pipeline.refusal import Refusal
 from pipeline.report.config import ReportConfig
 from pipeline.search.config import TuneConfig, first_values
+from pipeline.shards.fitness import refuse_few
 from pipeline.shards.reader import ReaderConfig
 from pipeline.shards.recipe import ShardConfig
 from pipeline.tracking.config import TrackingConfig
@@ -41,10 +42,13 @@ SECTIONS: dict[str, type[Any]] = {
 
 
 def check_params(path: Path) -> None:
-    """Refuse a params file with a section or key that is unknown, missing, of the wrong type or impossible."""
+    """Refuse a params file whose sections or keys are unknown, missing, of the wrong type, impossible or at odds."""
     for name in params.read(path):
         if name not in SECTIONS:
             raise Refusal(f"{path}: section `{name}` is not known{params.closest(name, list(SECTIONS))}")
     searched = first_values(params.load(path, "tune", into=TuneConfig))
     for name, into in SECTIONS.items():
         params.load(path, name, into=into, chosen=searched.get(name))
+    shard, cluster = params.load(path, "shard", into=ShardConfig), params.load(path, "cluster", into=ClusterConfig)
+    readers = params.load(path, "reader", into=ReaderConfig).workers
+    refuse_few(shard.min_shards, what=f"{path}: shard.min_shards", ranks=cluster.workers, workers=readers)

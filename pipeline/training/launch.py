@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.refusal import Refusal
+from pipeline.shards.fitness import refuse_few, refuse_narrow
+from pipeline.shards.manifest import read_manifest
 from pipeline.training.job import Job, run_name
 from pipeline.training.recipe import Row
 from pipeline.training.storage import RunFolder
@@ -73,6 +75,9 @@ def _check(job: Job) -> None:
             f"batch_size: got {job.train.batch_size}, wanted a multiple of cluster.workers = {job.cluster.workers}, "
             "so that every rank has the same share"
         )
+    manifest = read_manifest(job.split("train"))
+    refuse_few(len(manifest.shards), what="split train", ranks=job.cluster.workers, workers=job.reader.workers)
+    refuse_narrow(manifest, job.reader.augment)
 
 
 def _announce(kept: RunFolder, name: str, *, storage: str) -> None:

@@ -1,6 +1,7 @@
 """The doctor finds what would break a run, before it runs."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,13 @@ def test_an_unknown_key_in_any_section_is_named(section: str, values: dict[str, 
 
     with pytest.raises(Refusal, match=rf"{section}\.sped is not a known key"):
         check_params(Path("params.yaml"))
+
+
+def test_fewer_shards_than_readers_need_are_refused_before_any_are_packed(values: dict[str, Any]) -> None:
+    values["reader"]["workers"] = 3
+
+    told = r"shard\.min_shards: got 8 shards, wanted at least 24 = 4 x 2 ranks \(cluster\.workers\) x 3 that read"
+    assert re.search(told, blocking(values)["params"])
 
 
 def test_an_unknown_section_blocks_and_is_named_with_the_closest_known_one(values: dict[str, Any]) -> None:

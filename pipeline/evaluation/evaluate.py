@@ -1,10 +1,13 @@
-"""A model's readouts scored on val: the official AP and OKS-AP with ground-truth bboxes, beside the mean pose."""
+"""A model's readouts scored on val, beside the mean pose: the official AP and OKS-AP, or OKS-AP and PCK.
+
+The official protocol knows PoseTrack's joints alone: with any other skeleton there is no official AP.
+"""
 
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -14,6 +17,8 @@ from pipeline.evaluation.controls import mean_pose, place
 from pipeline.evaluation.loading import annotation_files, read_video
 from pipeline.evaluation.numbers import or_none
 from pipeline.evaluation.oks import oks_ap
+from pipeline.evaluation.pck import grouped, pck
+from pipeline.evaluation.posetrack18 import is_evaluated
 from pipeline.evaluation.poseval import score_folders
 from pipeline.evaluation.predict import Readout, predict, refuse_misfit, table
 from pipeline.evaluation.progress import told
@@ -27,6 +32,12 @@ from pipeline.shards.reader import evaluation_batches, read_samples
 from pipeline.tracking.lineage import data_hash
 
 LOG = logging.getLogger(__name__)
+
+PROTOCOLS = {
+    True: "official PoseTrack AP",
+    False: "OKS-AP and PCK@0.2 of the bbox; the official PoseTrack AP knows no such skeleton",
+}
+"""What metrics.json says was measured, by whether the official protocol applies."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +71,14 @@ class Truth:
 
     @property
     def people(self) -> pd.DataFrame:
-        """The index's people in val."""
+        """The index's annotated people in val."""
         frames = self.index.frames.loc[self.index.frames["split"] == "val", ["video", "frame"]]
-        return self.index.people.merge(frames, on=["video", "frame"])
+        return self.index.people[self.index.people["score"].isna()].merge(frames, on=["video", "frame"])
+
+    @property
+    def is_official(self) -> bool:
+        """Whether the official protocol applies."""
+        return is_evaluated(self.index.skeleton)
 
 
 def evaluate(config: EvaluateConfig, model: Loaded, *, index: Path, train: Path, val: Path, out: Path) -> None:
@@ -79,11 +95,14 @@ def evaluate(config: EvaluateConfig, model: Loaded, *, index: Path, train: Path,
     Raises:
         Refusal: an input is missing, or the shards are not what the model was made for.
     """
-    refuse_misfit(model, read_manifest(val))
+    manifest = read_manifest(val)
+    refuse_misfit(model, manifest)
     truth = Truth(folder=index / "truth" / "val", index=read_index(index))
     size = model.config.input_size
-    samples = list(read_samples(val))
-    tables = _predictions(config, model, val, total=len(samples))
+    is_detected = manifest.boxes is not None
+    samples = [sample for sample in read_samples(val) if not is_detected or sample.score is not None]
+    bbox: Literal["detected", "keyframe"] = "detected" if is_detected else "keyframe"
+    tables = _predictions(config, model, val, bbox=bbox, total=len(samples))
     control = table(samples, place(mean_pose(read_samples(train), input_size=size), samples, input_size=size))
     scores = {name: score_table(rows, truth, out=out / "predictions", name=name) for name, rows in tables.items()}
     controls = {"mean_pose": score_table(control, truth, out=out / "predictions", name="mean_pose")}
@@ -92,7 +111,9 @@ def evaluate(config: EvaluateConfig, model: Loaded, *, index: Path, train: Path,
         out / "metrics.json",
         {
             "data_hash": data_hash(read_json(val / "manifest.json")),
-            "boxes": "ground truth",
+            "boxes": str(manifest.boxes or "ground truth"),
+            "box_source": asdict(manifest.boxes) if manifest.boxes else None,
+            "protocol": PROTOCOLS[truth.is_official],
             "labels": {"files": len(annotation_files(truth.folder)), "frames": scores["final"]["frames"]},
             "people": len(samples),
             "readouts": {name: summary(score) for name, score in scores.items()},
@@ -103,9 +124,12 @@ def evaluate(config: EvaluateConfig, model: Loaded, *, index: Path, train: Path,
     )
 
 
-def _predictions(config: EvaluateConfig, model: Loaded, val: Path, *, total: int) -> dict[str, pd.DataFrame]:
+def _predictions(
+    config: EvaluateConfig, model: Loaded, val: Path, *, bbox: Literal["detected", "keyframe"], total: int
+) -> dict[str, pd.DataFrame]:
     def clips(what: str) -> Iterator[ClipBatch]:
-        batches = evaluation_batches(val, input_size=model.config.input_size, batch_size=config.batch_size)
+        size = model.config.input_size
+        batches = evaluation_batches(val, input_size=size, batch_size=config.batch_size, bbox=bbox)
         return told(batches, total=total, what=what)
 
     tables = predict(model.network, clips("evaluate"), model=model.config, readouts=config.readouts)
@@ -120,22 +144,42 @@ def score_table(rows: pd.DataFrame, truth: Truth, *, out: Path, name: str) -> di
     """Write predictions to `out`/`name`.parquet and, as PoseTrack18 files, to `out`/`name`/, and score those files."""
     write_predictions(rows, truth.folder, out_folder=out / name, skeleton=truth.index.skeleton)
     rows.to_parquet(out / f"{name}.parquet", index=False)
-    official = score_folders(truth.folder, out / name)
     oks = oks_ap(truth.people, rows, skeleton=truth.index.skeleton)
-    LOG.info("%s: AP %s, OKS-AP %.1f (ground-truth bboxes)", name, _shown(official["ap"]["total"]), oks["AP"])
+    score = _official(truth, out / name) if truth.is_official else _unofficial(truth, rows)
+    LOG.info("%s: official AP %s, OKS-AP %.1f", name, _shown(score["ap"]["Total"]), oks["AP"])
+    return {**score, "oks": oks}
+
+
+def _official(truth: Truth, predictions: Path) -> dict[str, Any]:
+    """Without MOTA where people were detected: nobody has tracked them."""
+    result = score_folders(truth.folder, predictions)
+    has_tracks = result["mot"] is not None and truth.index.boxes is None
     return {
-        "frames": official["n_gt_frames_evaluated"],
-        "joints": {joint: ap for joint, ap in official["ap"].items() if joint != "total"},
-        "ap": official["ap_grouped"],
-        "mota": None if official["mot"] is None else official["mot"]["mota"]["total"],
-        "oks": oks,
+        "frames": result["n_gt_frames_evaluated"],
+        "joints": {joint: ap for joint, ap in result["ap"].items() if joint != "total"},
+        "ap": result["ap_grouped"],
+        "mota": result["mot"]["mota"]["total"] if has_tracks else None,
+    }
+
+
+def _unofficial(truth: Truth, rows: pd.DataFrame) -> dict[str, Any]:
+    """The shape of `_official` without its numbers, and PCK; not of detected people, since nothing says who is who."""
+    skeleton, people = truth.index.skeleton, truth.people
+    scored = [skeleton.joints[joint] for joint in skeleton.scored]
+    by_joint = pck(people, rows, skeleton=skeleton) if truth.index.boxes is None else dict.fromkeys(scored)
+    return {
+        "frames": len(people[["video", "frame"]].drop_duplicates()),
+        "joints": dict.fromkeys(scored),
+        "ap": dict.fromkeys([*(name for name, _ in skeleton.groups), "Total"]),
+        "mota": None,
+        "pck": grouped(by_joint, skeleton=skeleton),
     }
 
 
 def summary(score: Mapping[str, Any]) -> dict[str, Any]:
     """A score as metrics.json has it."""
     oks = {f"oks_{name.lower()}": or_none(score["oks"][name]) for name in ("AP", "AP50", "AP75", "AR")}
-    return {"ap": score["ap"], "mota": score["mota"], **oks}
+    return {name: score[name] for name in ("ap", "mota", "pck") if name in score} | oks
 
 
 def difference(final: Mapping[str, Any], control: Mapping[str, Any]) -> float | None:
@@ -145,7 +189,9 @@ def difference(final: Mapping[str, Any], control: Mapping[str, Any]) -> float | 
 
 
 def sequence_ap(rows: pd.DataFrame, truth: Truth) -> dict[str, float | None]:
-    """The official AP of each video by itself; a video in which nobody is annotated has none."""
+    """The official AP of each video by itself; a video in which nobody is annotated has none, nor another skeleton."""
+    if not truth.is_official:
+        return {}
     videos = [read_video(path) for path in annotation_files(truth.folder)]
     scored = score_videos(videos, rows, skeleton=truth.index.skeleton)
     return {

@@ -150,10 +150,12 @@ def join(parts: Sequence[Poses]) -> Poses:
 def table(samples: Sequence[ClipSample], poses: Poses) -> pd.DataFrame:
     """One row a person: key, video, frame, frame_id, person, track_id, keypoints and scores.
 
-    A row's keypoints are 2K numbers, x, y in source pixels; its scores are K.
+    A row's keypoints are 2K numbers, x, y in source pixels; its scores are K. The scores of a detected person are the
+    joints' times the detector's, as PoseWarper and DCPose have it, so the official AP sorts by the product.
     """
+    detector = np.array([[1.0 if s.score is None else s.score] for s in samples])
     rows = pd.DataFrame(
         [(s.key, s.video, s.frame, s.frame_id, s.person, s.track_id) for s in samples],
         columns=["key", "video", "frame", "frame_id", "person", "track_id"],
     )
-    return rows.assign(keypoints=list(poses.keypoints.reshape(len(rows), -1)), scores=list(poses.scores))
+    return rows.assign(keypoints=list(poses.keypoints.reshape(len(rows), -1)), scores=list(poses.scores * detector))

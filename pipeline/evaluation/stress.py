@@ -17,6 +17,7 @@ from pipeline.artifacts import read_json, write_json
 from pipeline.evaluation.conditions import METHODS, Grid, Networks, Outcome, run_all, select
 from pipeline.evaluation.degrade import WORST, Kind
 from pipeline.evaluation.examples import Album, choose
+from pipeline.evaluation.posetrack18 import is_evaluated
 from pipeline.evaluation.predict import refuse_misfit, table
 from pipeline.evaluation.progress import told
 from pipeline.evaluation.statistics import draw_videos, drawn_ap
@@ -81,10 +82,15 @@ def stress(config: StressConfig, model: Loaded, control: Loaded, *, index: Path,
     Raises:
         Refusal: an input is missing or does not fit, or nobody in val can be evaluated.
     """
+    if not is_evaluated(model.skeleton):
+        raise Refusal(
+            f"stress: got the skeleton {model.skeleton.name!r}, wanted PoseTrack's joints, since it compares official "
+            "AP; evaluate has scored the model"
+        )
     networks = _networks(model, control)
     for loaded in (model, control):
         refuse_misfit(loaded, read_manifest(val))
-    samples = list(read_samples(val))
+    samples = [sample for sample in read_samples(val) if sample.score is None]
     keys = chosen_keys(samples, limit=config.max_samples, seed=config.seed)
     outcome = _run(config, networks, keys, val=val, out=out)
     curves = _curves(config, outcome, index=index)

@@ -115,7 +115,7 @@ def evaluation_batches(  # noqa: PLR0913
     batch_size: int,
     rank: int = 0,
     world: int = 1,
-    bbox: Literal["keyframe", "neighbour"] = "keyframe",
+    bbox: Literal["keyframe", "neighbour", "detected"] = "keyframe",
     keyframe_only: bool = False,
     workers: int = 0,
 ) -> Iterator[ClipBatch]:
@@ -127,8 +127,8 @@ def evaluation_batches(  # noqa: PLR0913
         batch_size: samples in a batch; a batch may have fewer, a rank none at all.
         rank: whose share.
         world: number of ranks.
-        bbox: crop by the keyframe's own bbox, or by the one interpolated from its neighbours; samples without the
-            latter are left out then.
+        bbox: crop by the keyframe's own bbox, by the one interpolated from its neighbours, or by a detector's; samples
+            without the wanted one are left out.
         keyframe_only: decode the keyframe alone, so that T is 1.
         workers: processes that decode; 0 decodes in this one.
 

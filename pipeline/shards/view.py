@@ -48,10 +48,11 @@ def evaluation_clip(
     decode: Decode,
     times: Sequence[int],
     skeleton: Skeleton,
-    bbox: Literal["keyframe", "neighbour"],
+    bbox: Literal["keyframe", "neighbour", "detected"],
 ) -> Clip | None:
     """Draw the wanted times into `frames`, cropped by a bbox; None, and nothing drawn, where there is no such bbox."""
-    chosen = sample.bbox if bbox == "keyframe" else sample.neighbour_bbox
+    detected = None if sample.score is None else sample.bbox
+    chosen = {"keyframe": sample.bbox, "neighbour": sample.neighbour_bbox, "detected": detected}[bbox]
     if chosen is None:
         return None
     size = _size(frames)
@@ -83,9 +84,9 @@ def _draw(
             frames[row] = frames[first]
         else:
             draw_crop(frames[row], decode(time), affine=to_stored)
-
             if drawn is not None:
                 tint(frames[row], drawn)
+
 
 def draw_crop(crop: Image, image: Image, *, affine: Affine) -> None:
     """Draw into `crop` what `image` shows at the affine of its pixels; whole pixels are copied, which is the same."""

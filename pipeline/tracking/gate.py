@@ -43,7 +43,9 @@ class Standing:
     data_hash: str
     """Of the val split that they were measured on."""
     ap: float | None
-    """Official AP of the final readout with ground-truth bboxes, in percent; None where it has none."""
+    """Official AP of the final readout, in percent; None where it has none."""
+    boxes: str
+    """Whose bboxes it was measured with."""
     retention: float | None
     """Mean share of its clean AP that the final readout keeps under severe degradation."""
 
@@ -51,7 +53,8 @@ class Standing:
     def tags(self) -> dict[str, str]:
         """How a version carries them; `from_tags` is the inverse."""
         numbers = {"gate.ap": self.ap, "gate.retention": self.retention}
-        return {"gate.data_hash": self.data_hash, **{name: "" if n is None else repr(n) for name, n in numbers.items()}}
+        where = {"gate.data_hash": self.data_hash, "gate.boxes": self.boxes}
+        return where | {name: "" if n is None else repr(n) for name, n in numbers.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +76,7 @@ def from_tags(version: Version) -> Standing | None:
         version=version.version,
         data_hash=version.tags["gate.data_hash"],
         ap=float(ap) if ap else None,
+        boxes=version.tags.get("gate.boxes", ""),
         retention=float(retention) if retention else None,
     )
 
@@ -90,6 +94,7 @@ def measured(version: str, *, evaluation: Mapping[str, Any], stress: Mapping[str
         version=version,
         data_hash=evaluation["data_hash"],
         ap=evaluation["readouts"]["final"]["ap"]["Total"],
+        boxes=evaluation["boxes"],
         retention=stress["retention"],
     )
 
@@ -173,6 +178,7 @@ def promote(
         "champion_before": None if current is None else current.version,
         "data_hash": candidate.data_hash,
         "ap": candidate.ap,
+        "boxes": candidate.boxes,
         "retention": candidate.retention,
     }
 

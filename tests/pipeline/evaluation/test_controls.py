@@ -10,9 +10,9 @@ from pipeline.evaluation.controls import (
     interpolation_weights,
     mean_pose,
     place,
-    read_samples,
     weigh,
 )
+from pipeline.shards.reader import read_samples
 
 SIZE = (81, 61)
 """With the bbox of 40 x 60 grown to 50 x 75, a crop's pixel is 0.9375 source pixels."""

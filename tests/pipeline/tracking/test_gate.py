@@ -14,17 +14,17 @@ from pipeline.tracking.registry import Version, find, point
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
 
 LIMITS = GateConfig(floor_ap=50.0, max_ap_loss=1.0, max_retention_loss=0.05)
-CANDIDATE = Standing(version="2", data_hash="d1", ap=60.0, retention=0.6)
+CANDIDATE = Standing(version="2", data_hash="d1", ap=60.0, boxes="ground truth", retention=0.6)
 
 
 def champion(**changes: Any) -> Version:
-    standing = replace(Standing(version="1", data_hash="d1", ap=60.0, retention=0.6), **changes)
+    standing = replace(Standing(version="1", data_hash="d1", ap=60.0, boxes="ground truth", retention=0.6), **changes)
     return Version(name="dsn-pose", version=standing.version, run_id="r", tags=standing.tags)
 
 
 def metrics(ap: float | None = 60.0, retention: float | None = 0.6, *, data: str = "d1") -> dict[str, Any]:
     return {
-        "evaluation": {"data_hash": data, "readouts": {"final": {"ap": {"Total": ap}}}},
+        "evaluation": {"data_hash": data, "boxes": "ground truth", "readouts": {"final": {"ap": {"Total": ap}}}},
         "stress": {"data_hash": data, "retention": retention},
     }
 

@@ -1,0 +1,120 @@
+import importlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from dsn.checkpoint import Loaded, load, save
+from dsn.network import build, build_single_frame
+from pipeline.artifacts import read_json
+from pipeline.evaluation.evaluate import EvaluateConfig, evaluate
+from pipeline.evaluation.pck import grouped, pck
+from pipeline.evaluation.stress import StressConfig, stress
+from pipeline.refusal import Refusal
+from pipeline.shards.manifest import read_manifest
+from pipeline.shards.reader import evaluation_batches
+from tests.world import formats
+from tests.world.formats import STICK
+
+CLIPS = importlib.import_module("tests.world.clips")
+
+
+@pytest.fixture(scope="module")
+def packed(drawn_world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Index and shards of own data with five joints and no head boxes."""
+    folder = tmp_path_factory.mktemp("own")
+    packed: Path = CLIPS.pack(formats.own(drawn_world, folder / "world"), folder)
+    return packed
+
+
+@pytest.fixture(scope="module")
+def model() -> Loaded:
+    torch.manual_seed(0)
+    return Loaded(network=build(CLIPS.model_config(), STICK), config=CLIPS.model_config(), skeleton=STICK)
+
+
+def test_the_skeleton_travels_to_shards_batches_and_the_saved_model(
+    packed: Path, model: Loaded, tmp_path: Path
+) -> None:
+    batch = next(iter(evaluation_batches(packed / "val", input_size=CLIPS.SIZE, batch_size=4)))
+    save(tmp_path, model.network, config=model.config, skeleton=model.skeleton)
+
+    assert {read_manifest(packed / split).skeleton == STICK for split in ("train", "select", "val")} == {True}
+    assert batch.keypoints.shape == (4, 5, 2)
+    assert load(tmp_path).skeleton == STICK
+
+
+def test_evaluation_says_that_there_is_no_official_ap_and_gives_oks_and_pck(
+    packed: Path, model: Loaded, tmp_path: Path
+) -> None:
+    config = EvaluateConfig(batch_size=16, readouts=("final",), flip_test=False)
+
+    evaluate(config, model, index=packed / "index", train=packed / "train", val=packed / "val", out=tmp_path)
+
+    metrics = read_json(tmp_path / "metrics.json")
+    assert metrics["protocol"].endswith("the official PoseTrack AP knows no such skeleton")
+    for score in (metrics["readouts"]["final"], metrics["controls"]["mean_pose"]):
+        assert score["ap"] == {"Head": None, "Hands": None, "Feet": None, "Total": None}
+        assert set(score["pck"]) == set(score["ap"])
+        assert 0 <= score["pck"]["Total"] <= 100
+        assert score["oks_ap"] is not None
+    assert metrics["controls"]["mean_pose"]["pck"]["Total"] > metrics["readouts"]["final"]["pck"]["Total"]
+    assert metrics["sequences"] == {}
+    joints = pd.read_csv(tmp_path / "joints.csv")
+    assert joints["joint"].tolist() == list(STICK.joints)
+    assert joints["ap"].isna().all()
+
+
+def test_stress_refuses_a_skeleton_without_official_ap(packed: Path, model: Loaded, tmp_path: Path) -> None:
+    control = Loaded(
+        network=build_single_frame(CLIPS.model_config(), STICK), config=CLIPS.model_config(), skeleton=STICK
+    )
+    config = StressConfig(
+        kinds=("black",), severities=(3,), seed=0, batch_size=8, max_samples=None, draws=1, examples=0
+    )
+
+    with pytest.raises(Refusal, match=r"got the skeleton 'stick', wanted PoseTrack's joints"):
+        stress(config, model, control, index=packed / "index", val=packed / "val", out=tmp_path)
+
+
+def people(*rows: list[tuple[float, float, float]]) -> pd.DataFrame:
+    """People with bboxes of 50 x 100, so that a keypoint may be 20 pixels off."""
+    return pd.DataFrame(
+        {
+            "video": "v",
+            "frame": 0,
+            "person": range(len(rows)),
+            "bbox": [[0.0, 0.0, 50.0, 100.0]] * len(rows),
+            "keypoints": [np.ravel(row).tolist() for row in rows],
+        }
+    )
+
+
+def found(*rows: list[tuple[float, float]]) -> pd.DataFrame:
+    keypoints = [np.ravel(row) for row in rows]
+    return pd.DataFrame({"video": "v", "frame": 0, "person": range(len(rows)), "keypoints": keypoints})
+
+
+def test_a_keypoint_is_right_within_a_fifth_of_the_longer_side() -> None:
+    truth = people([(10, 10, 1), (20, 20, 1), (30, 30, 1), (0, 0, 0), (50, 50, 1)])
+    predictions = found([(10, 30), (20, 40.1), (42, 46), (9, 9), (50, 50)])
+
+    assert pck(truth, predictions, skeleton=STICK) == {
+        "head": 100, "hand_a": 0, "hand_b": 100, "foot_a": None, "foot_b": 100,
+    }  # fmt: skip
+
+
+def test_who_was_not_predicted_is_wrong() -> None:
+    everything = [(10.0, 10.0, 1.0)] * 5
+
+    result = pck(people(everything, everything), found([(10.0, 10.0)] * 5), skeleton=STICK)
+
+    assert set(result.values()) == {50}
+
+
+def test_columns_are_means_over_joints_that_have_a_value() -> None:
+    joints = {"head": 10.0, "hand_a": 20.0, "hand_b": None, "foot_a": None, "foot_b": None}
+
+    assert grouped(joints, skeleton=STICK) == {"Head": 10, "Hands": 20, "Feet": None, "Total": 15}

@@ -47,6 +47,11 @@ class HeatmapConfig:
     """Input pixels per heatmap cell."""
     sigma: float
     """Standard deviation of a target's Gaussian, in cells."""
+    encoding: Literal["udp", "gaussian"]
+    """How keypoints become targets. `udp`: without bias. `gaussian`: around the nearest cell, as published."""
+    decoding: Literal["newton", "dark", "quarter"]
+    """How a map's maximum is refined. `newton`: by one Newton step on its logarithm. `dark`: the same on the smoothed
+    map. `quarter`: by a quarter of a cell towards the higher neighbour."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be drawn."""
@@ -147,6 +152,8 @@ class HeadConfig:
 
     width: int
     """Channels behind each deconvolution."""
+    norm: Literal["group", "batch"]
+    """Behind each deconvolution: GroupNorm and GELU, or BatchNorm and ReLU, as published heads have it."""
 
     def __post_init__(self) -> None:
         """Refuse widths that are none."""

@@ -2,26 +2,29 @@
 
 import math
 from itertools import pairwise
+from typing import Literal
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from dsn.config import ModelConfig
+from dsn.config import HeadConfig, ModelConfig
 from dsn.grid import to_grid
 
 
 class HeatmapHead(nn.Module):
     """Deconvolutions from the token grid to the heatmaps' stride, then a kernel for each joint (Xiao et al., 2018)."""
 
-    def __init__(self, grid_width: int, *, width: int, joints: int, grid_size: tuple[int, int], factor: int) -> None:
+    def __init__(
+        self, config: HeadConfig, *, grid_width: int, joints: int, grid_size: tuple[int, int], factor: int
+    ) -> None:
         """Double the grid as often as it takes to make it `factor` times as fine."""
         super().__init__()
-        self.grid_size = grid_size
+        self.grid_size, width = grid_size, config.width
         widths = [grid_width] + [width] * int(math.log2(factor))
         steps: list[nn.Module] = []
         for before, after in pairwise(widths):
             deconvolution = nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=False)
-            steps += [deconvolution, nn.GroupNorm(8, after), nn.GELU()]
+            steps += [deconvolution, *_norm(config.norm, after)]
         self.upsample = nn.Sequential(*steps)
         self.kernels = nn.Linear(width, joints)
         nn.init.normal_(self.kernels.weight, std=0.01)
@@ -36,11 +39,16 @@ class HeatmapHead(nn.Module):
         return heatmaps.reshape(*heatmaps.shape[:2], *features.shape[2:])
 
 
+def _norm(kind: Literal["group", "batch"], width: int) -> tuple[nn.Module, nn.Module]:
+    """What stands behind a deconvolution: a norm, and its activation."""
+    return (nn.GroupNorm(8, width), nn.GELU()) if kind == "group" else (nn.BatchNorm2d(width), nn.ReLU())
+
+
 def build_head(config: ModelConfig, *, joints: int) -> HeatmapHead:
     """A head from the backbone's grid to the heatmaps of a config."""
     return HeatmapHead(
-        config.backbone.width,
-        width=config.head.width,
+        config.head,
+        grid_width=config.backbone.width,
         joints=joints,
         grid_size=config.grid_size(config.backbone.stride),
         factor=config.backbone.stride // config.heatmap.stride,

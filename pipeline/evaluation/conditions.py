@@ -110,17 +110,17 @@ def run_all(networks: Networks, batches: Iterable[ClipBatch], *, grid: Grid) -> 
 @torch.inference_mode()
 def _run_batch(networks: Networks, batch: ClipBatch, *, grid: Grid) -> Iterator[tuple[str, str, Poses]]:
     """(method, condition, poses) of one batch."""
-    size = networks.model.input_size
+    model = networks.model
     memory = networks.dual.remember(_tokens(networks.dual, _supporting(batch, networks.model)))
     for name, how in grid.degradations().items():
         keyframe = degraded_keyframes(batch, how, clip=networks.clip)
         answer = networks.dual.answer(_tokens(networks.dual, keyframe[:, None])[:, 0], memory=memory)
-        yield "final", name, locate(answer.final, batch.to_source, input_size=size)
+        yield "final", name, locate(answer.final, batch.to_source, model=model)
         alone = networks.single(normalize(keyframe)).final
-        yield "single_frame", name, locate(alone, batch.to_source, input_size=size)
+        yield "single_frame", name, locate(alone, batch.to_source, model=model)
         if name == "clean":
             assert answer.temporal is not None
-            yield "temporal", name, locate(answer.temporal, batch.to_source, input_size=size)
+            yield "temporal", name, locate(answer.temporal, batch.to_source, model=model)
     for method, poses in _neighbours(networks, batch).items():
         yield method, "clean", poses
 
@@ -143,7 +143,7 @@ def _neighbours(networks: Networks, batch: ClipBatch) -> dict[str, Poses]:
     frames = _supporting(batch, networks.model)[:, torch.from_numpy(needed)]
     maps = networks.single(normalize(frames.flatten(0, 1))).final
     affines = batch.to_source.repeat_interleave(len(needed), dim=0)
-    found = locate(maps, affines, input_size=networks.model.input_size)
+    found = locate(maps, affines, model=networks.model)
     shape = (len(batch.samples), len(needed))
     keypoints = found.keypoints.reshape(*shape, *found.keypoints.shape[1:])
     scores = found.scores.reshape(*shape, -1)

@@ -82,7 +82,7 @@ def predict(
         answer = read(network.eval(), frames, model=model)
         for name in readouts:
             maps = unmirrored(heatmaps(answer, name), mirror=mirror)
-            found[name].append(locate(maps, batch.to_source, input_size=model.input_size))
+            found[name].append(locate(maps, batch.to_source, model=model))
     return {name: table(samples, join(parts)) for name, parts in found.items()}
 
 
@@ -124,9 +124,9 @@ def heatmaps(readouts: Readouts, name: Readout) -> Float[Tensor, "B K h w"]:
 
 
 @torch.inference_mode()
-def locate(maps: Float[Tensor, "B K h w"], to_source: Float[Tensor, "B 2 3"], *, input_size: tuple[int, int]) -> Poses:
+def locate(maps: Float[Tensor, "B K h w"], to_source: Float[Tensor, "B 2 3"], *, model: ModelConfig) -> Poses:
     """The poses that heatmaps show, taken to the source frame by each crop's affine."""
-    keypoints, scores = decode(maps.float().cpu(), input_size=input_size)
+    keypoints, scores = decode(maps.float().cpu(), input_size=model.input_size, config=model.heatmap)
     affine = to_source.double().numpy()
     return Poses(keypoints=to_frame(keypoints.double().numpy(), affine), scores=scores.double().numpy())
 

@@ -34,7 +34,9 @@ def select_metrics(
     for batch in batches:
         readouts = forward(network, normalize(batch.frames.to(device)), model=model)
         for row, name in enumerate(names):
-            keypoints, _ = decode(getattr(readouts, name).float().cpu(), input_size=model.input_size)
+            keypoints, _ = decode(
+                getattr(readouts, name).float().cpu(), input_size=model.input_size, config=model.heatmap
+            )
             counts[row] += torch.stack(
                 pckh_hits(
                     keypoints, batch.keypoints, visible=batch.visible, head_size=batch.head_size, threshold=THRESHOLD

@@ -40,8 +40,7 @@ def batch_losses(network: nn.Module, batch: ClipBatch, *, model: ModelConfig, lo
         batch.keypoints.to(device),
         batch.visible.to(device),
         input_size=model.input_size,
-        heatmap_size=model.heatmap_size,
-        sigma=model.heatmap.sigma,
+        config=model.heatmap,
     )
     readouts = forward(network, images, model=model)
     keyframe = images[:, model.clip.keyframe_position if images.shape[1] > 1 else 0]

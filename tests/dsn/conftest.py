@@ -28,7 +28,7 @@ def config() -> ModelConfig:
     return ModelConfig(
         input_size=(64, 48),
         clip=ClipConfig(offsets=(-2, -1, 1)),
-        heatmap=HeatmapConfig(stride=4, sigma=1.0),
+        heatmap=HeatmapConfig(stride=4, sigma=1.0, encoding="udp", decoding="newton"),
         backbone=CONVOLUTIONAL,
         encoder=EncoderConfig(
             stride=16,
@@ -42,7 +42,7 @@ def config() -> ModelConfig:
         temporal=TemporalConfig(blocks=1, context_patch=16),
         visual=VisualConfig(heads=2, mlp_ratio=2.0),
         fusion=FusionConfig(mode="concat"),
-        head=HeadConfig(width=16),
+        head=HeadConfig(width=16, norm="group"),
     )
 
 

@@ -155,8 +155,7 @@ def test_a_start_from_another_backbone_is_refused_and_changes_nothing(config: Mo
 
 def _total(network: DSN, clips: Clips, *, keypoints: Tensor, config: ModelConfig) -> Tensor:
     visible = torch.ones(keypoints.shape[:2], dtype=torch.bool)
-    sizes = {"input_size": config.input_size, "heatmap_size": config.heatmap_size}
-    targets, supervised = encode(keypoints, visible, **sizes, sigma=config.heatmap.sigma)
+    targets, supervised = encode(keypoints, visible, input_size=config.input_size, config=config.heatmap)
     terms = losses(network(*clips), targets, supervised=supervised, keyframe=clips[0], config=V3_2)
     return torch.stack(list(terms.values())).sum()
 
@@ -193,5 +192,5 @@ def test_one_batch_is_learned_by_heart(config: ModelConfig, backbone: BackboneCo
 
     readouts = network.eval()(*clips)
     for name in ("final", "temporal"):
-        found, _ = decode(getattr(readouts, name), input_size=config.input_size)
+        found, _ = decode(getattr(readouts, name), input_size=config.input_size, config=config.heatmap)
         assert (found - keypoints).norm(dim=-1).median() < config.heatmap.stride, name

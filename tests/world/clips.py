@@ -34,7 +34,7 @@ def model_config() -> ModelConfig:
     return ModelConfig(
         input_size=SIZE,
         clip=ClipConfig(offsets=OFFSETS),
-        heatmap=HeatmapConfig(stride=4, sigma=1.0),
+        heatmap=HeatmapConfig(stride=4, sigma=1.0, encoding="udp", decoding="newton"),
         backbone=BackboneConfig(name="mobilenetv3_small_050", stride=8, width=16),
         encoder=EncoderConfig(
             stride=16, width=16, heads=2, mlp_ratio=1.0, joint_blocks=1, divided_blocks=0, temporal_positions="sincos"
@@ -42,7 +42,7 @@ def model_config() -> ModelConfig:
         temporal=TemporalConfig(blocks=1, context_patch=16),
         visual=VisualConfig(heads=2, mlp_ratio=1.0),
         fusion=FusionConfig(mode="concat"),
-        head=HeadConfig(width=8),
+        head=HeadConfig(width=8, norm="group"),
     )
 
 

@@ -44,11 +44,10 @@ def test_points_of_a_crop_go_to_the_source_frame() -> None:
 
 def test_a_drawn_gaussian_is_located_in_the_source_frame() -> None:
     keypoints = torch.tensor([[[20.0, 30.0]] * 17])
-    maps, _ = encode(
-        keypoints, torch.ones(1, 17, dtype=torch.bool), input_size=(64, 48), heatmap_size=(16, 12), sigma=1.5
-    )
+    model = clips.model_config()
+    maps, _ = encode(keypoints, torch.ones(1, 17, dtype=torch.bool), input_size=(64, 48), config=model.heatmap)
 
-    poses = locate(0.5 * maps, torch.tensor([[[2.0, 0.0, 100.0], [0.0, 2.0, 200.0]]]), input_size=(64, 48))
+    poses = locate(0.5 * maps, torch.tensor([[[2.0, 0.0, 100.0], [0.0, 2.0, 200.0]]]), model=model)
 
     np.testing.assert_allclose(poses.keypoints[0], np.tile([140.0, 260.0], (17, 1)), atol=0.05)
     assert poses.scores[0] == pytest.approx(0.5 * maps.amax(dim=(2, 3))[0].numpy())

@@ -30,7 +30,7 @@ def recipe() -> Recipe:
     model = ModelConfig(
         input_size=(64, 64),
         clip=ClipConfig(offsets=(-1, 1)),
-        heatmap=HeatmapConfig(stride=4, sigma=1.0),
+        heatmap=HeatmapConfig(stride=4, sigma=1.0, encoding="udp", decoding="newton"),
         backbone=BackboneConfig(name="test_vit", stride=16, width=64),
         encoder=EncoderConfig(
             stride=16,
@@ -44,7 +44,7 @@ def recipe() -> Recipe:
         temporal=TemporalConfig(blocks=1, context_patch=16),
         visual=VisualConfig(heads=2, mlp_ratio=1.0),
         fusion=FusionConfig(mode="concat"),
-        head=HeadConfig(width=8),
+        head=HeadConfig(width=8, norm="group"),
     )
     train = TrainConfig(
         seed=3,

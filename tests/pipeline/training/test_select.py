@@ -20,7 +20,7 @@ def test_keypoints_where_the_network_finds_them_score_a_hundred(recipe: Recipe, 
     batch = noise.batch(1)
     with torch.inference_mode():
         found = forward(network, normalize(batch.frames), model=recipe.model)
-    keypoints, _ = decode(found.final, input_size=recipe.model.input_size)
+    keypoints, _ = decode(found.final, input_size=recipe.model.input_size, config=recipe.model.heatmap)
     keypoints[:, 0] += 5.1  # just over half a head away: one joint of 17 is wrong
     batch = dataclasses.replace(batch, keypoints=keypoints)
 

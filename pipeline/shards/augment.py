@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
 from dsn.skeleton import Skeleton
-from pipeline.shards.crop import Affine, Image, Region, region, turned
+from pipeline.shards.crop import Affine, Image, Region, confined, region, turned
 from pipeline.shards.sample import ClipSample
 from pipeline.shards.spoil import Kind, degraded, dropped, patch
 
@@ -98,8 +98,10 @@ def draw_view(
     input_size: tuple[int, int],
 ) -> View:
     """Draw the one transform of all the clip's frames."""
-    where = _half_body(sample, rng, skeleton=skeleton, size=input_size) if rng.random() < config.half_body else None
-    where = where or region(sample.bbox, size=input_size)
+    where = region(sample.bbox, size=input_size)
+    half = _half_body(sample, rng, skeleton=skeleton, size=input_size) if rng.random() < config.half_body else None
+    if half is not None:
+        where = confined(half, within=where, size=input_size)
     spacing = where.spacing * (1 + config.scale * rng.uniform(-1, 1))
     reach = config.shift * where.spacing
     x, y = where.center

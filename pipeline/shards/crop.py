@@ -60,6 +60,23 @@ def widened(own: Region, *, size: tuple[int, int], stored: tuple[int, int], othe
     return Region(center=own.center, spacing=max(own.spacing, needed))
 
 
+def confined(where: Region, *, within: Region, size: tuple[int, int]) -> Region:
+    """The region moved, and made smaller where need be, until it lies in another of the same aspect.
+
+    Args:
+        where: the region.
+        within: the other one.
+        size: height and width of both regions' crops.
+    """
+    spacing = min(where.spacing, within.spacing)
+    slack = [(within.spacing - spacing) * (side - 1) / 2 for side in reversed(size)]
+    x, y = (
+        min(max(own, middle - room), middle + room)
+        for own, middle, room in zip(where.center, within.center, slack, strict=True)
+    )
+    return Region(center=(x, y), spacing=spacing)
+
+
 def upright(where: Region, *, size: tuple[int, int]) -> Affine:
     """From pixels of an upright crop of `size` (height, width) to the source frame."""
     return turned(where, size=size, degrees=0.0, is_flipped=False)

@@ -63,6 +63,25 @@ def test_drawn_views_find_the_promised_share_of_their_pixels_stored(
     assert coverage - 0.001 <= np.mean(shares) <= coverage + 0.7 * (1 - coverage)
 
 
+def test_every_pixel_of_a_half_body_view_is_stored_though_the_half_reaches_out_of_the_bbox(
+    make_sample: Callable[..., ClipSample], make_augment: Callable[..., AugmentConfig]
+) -> None:
+    far = tuple(
+        (x + 60, y, v) if joint % 2 else (x, y - 40, v) for joint, (x, y, v) in enumerate(make_sample().keypoints)
+    )
+    sample, rng = make_sample(keypoints=far), np.random.default_rng(0)
+    augment = make_augment(half_body=1.0, **MOVES["much"])
+    border = border_of(Views(**MOVES["much"]), size=SIZE, coverage=1.0)
+    stored = (SIZE[0] + 2 * border, SIZE[1] + 2 * border)
+    to_stored = inverse(upright(region(sample.bbox, size=SIZE), size=stored))
+    corners = np.array([[0, 0], [SIZE[1] - 1, 0], [0, SIZE[0] - 1], [SIZE[1] - 1, SIZE[0] - 1]], dtype=float)
+
+    for _ in range(200):
+        view = draw_view(sample, augment, rng, skeleton=POSETRACK, input_size=SIZE)
+        places = transform(corners, compose(to_stored, view.to_source))
+        assert ((places > -1e-6) & (places < np.array(stored[::-1]) - 1 + 1e-6)).all()
+
+
 def test_a_wider_border_is_stored_for_a_greater_share() -> None:
     borders = [border_of(Views(**MOVES["much"]), size=SIZE, coverage=coverage) for coverage in (0.9, 0.99, 0.999, 1.0)]
 

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from pipeline.shards.crop import (
     Region,
     compose,
+    confined,
     inverse,
     region,
     scale_of,
@@ -127,6 +128,18 @@ def test_shrinking_far_outside_the_image_is_black() -> None:
     crop = shrinking_warp(image, upright(Region(center=(500.0, 500.0), spacing=4.0), size=(8, 8)), size=(8, 8))
 
     assert (crop == 0).all()
+
+
+def test_a_confined_region_lies_within_the_other_and_stays_where_it_fits() -> None:
+    outer = Region(center=(100.0, 100.0), spacing=2.0)
+    inside, beside, larger = (
+        Region(center=center, spacing=spacing)
+        for center, spacing in (((110.0, 90.0), 1.0), ((0.0, 300.0), 1.0), ((0.0, 0.0), 3.0))
+    )
+
+    assert confined(inside, within=outer, size=SIZE) == inside
+    assert confined(beside, within=outer, size=SIZE) == Region(center=(100 - 95 / 2, 100 + 127 / 2), spacing=1.0)
+    assert confined(larger, within=outer, size=SIZE) == outer
 
 
 def test_the_stored_region_grows_until_the_neighbours_crop_fits_in() -> None:

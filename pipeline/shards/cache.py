@@ -47,7 +47,7 @@ class Cache:
             os.utime(path)
             return file
 
-    def _lock(self, digest: str, *, timeout: float = -1) -> FileLock:
+    def _lock(self, digest: str, *, timeout: float = -1.0) -> FileLock:
         """The lock of a file, which it shares with a few others: there is one for each first byte of a digest."""
         return FileLock(self._folder / f"{digest[:2]}.lock", timeout=timeout)
 
@@ -89,7 +89,7 @@ class Cache:
         """Remove what processes left that were killed while they fetched; whoever lives holds a lock."""
         for room in list(self._folder.glob("*.room")):
             try:
-                with self._lock(room.stem, timeout=0):
+                with self._lock(room.stem, timeout=0.0):
                     room.with_suffix(".part").unlink(missing_ok=True)
                     room.unlink(missing_ok=True)
             except Timeout:

@@ -19,6 +19,9 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
+LONGEST_WAIT = 60.0
+"""Seconds between two tries, at most."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreConfig:
@@ -31,7 +34,7 @@ class StoreConfig:
     tries: int
     """How often a file is asked for, before the run stops."""
     wait: float
-    """Seconds before the second try; before each further one twice as many."""
+    """Seconds before the second try; before each further one twice as many, up to a minute."""
 
     def __post_init__(self) -> None:
         """Refuse what fetches nothing."""
@@ -125,7 +128,7 @@ def _tried(file: Remote, action: Callable[[Any, str], T]) -> T:
                 "%s: try %d of %d failed: %s; next in %.3g s", file, attempt, file.store.tries, _line(error), wait
             )
             time.sleep(wait)
-            wait *= 2
+            wait = min(2 * wait, LONGEST_WAIT)
     raise AssertionError
 
 

@@ -98,7 +98,7 @@ def test_who_stands_in_does_not_depend_on_who_reads(how: Any, split: Path, make_
 
     one, other = (
         [(batch.keys, batch.quarantined) for batch in training(split, make_reader(max_bad_share=0.5, **kind))]
-        for kind in ({}, how)
+        for kind in (dict[str, Any](), how)
     )
 
     assert one == other

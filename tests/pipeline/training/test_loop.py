@@ -1,6 +1,7 @@
 """The loop learns, can be interrupted without a trace, and stops at numbers that are none."""
 
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from torch import nn
 
 from dsn import checkpoint
 from dsn.network import build
+from pipeline.shards.batch import ClipBatch
 from pipeline.training.loop import Run, fit, start
 from pipeline.training.recipe import Recipe, Row
 
@@ -118,3 +120,22 @@ def test_a_frozen_backbone_does_not_move(recipe: Recipe, noise: Any, tmp_path: P
     moved = {name for name, value in weights(run.network).items() if not torch.equal(value, before[name])}
     assert moved
     assert not [name for name in moved if name.startswith("backbone.")]
+
+
+def test_every_record_that_is_quarantined_is_counted_and_told_once(recipe: Recipe, noise: Any, tmp_path: Path) -> None:
+    kept = Kept(tmp_path)
+
+    def batches(epoch: int, first_step: int) -> Iterator[ClipBatch]:
+        for step in range(first_step, 4):
+            named = {1: ("a in 0.tar: cut",), 2: ("b in 1.tar: no image", "a in 0.tar: cut")}.get(step, ())
+            yield dataclasses.replace(noise.batch(epoch + step), quarantined=named)
+
+    noise.training = batches
+
+    fit(fresh(recipe), noise, kept, rank=0)
+
+    assert [row["quarantined"] for row in kept.rows if "loss" in row] == [1, 3, 4, 6]
+    assert kept.notices == [
+        "step 1: quarantined a in 0.tar: cut; another sample stands in",
+        "step 2: quarantined b in 1.tar: no image; another sample stands in",
+    ]

@@ -61,6 +61,36 @@ def check(
 
 
 @app.command()
+def browse(
+    shards: Annotated[str, typer.Argument(help="A split's folder of shards, here or at a URL.")],
+    out: Annotated[Path, typer.Option(help="New folder for pictures, a video and a page.")],
+    key: Annotated[list[str] | None, typer.Option(help="Show this sample; may be given several times.")] = None,
+    number: Annotated[int, typer.Option(help="How many are drawn where no key is given.", min=1)] = 12,
+    seed: Annotated[
+        int, typer.Option(help="Decides which are drawn, and, as the training's seed, how they vary.", min=0)
+    ] = 0,
+    epoch: Annotated[int, typer.Option(help="Of the training, with --augmented.", min=0)] = 0,
+    *,
+    augmented: Annotated[bool, typer.Option(help="Vary them as params.yaml says.")] = False,
+) -> None:
+    """Show clips of shards with their keypoints, just as evaluation or training gets them.
+
+    Example: python -m pipeline browse data/shards/train --augmented --out clips
+    """
+    from pipeline.browse.browse import browse as browse_shards  # noqa: PLC0415
+    from pipeline.browse.clips import Choice, Variation  # noqa: PLC0415
+    from pipeline.params import load  # noqa: PLC0415
+    from pipeline.shards.reader import ReaderConfig  # noqa: PLC0415
+    from pipeline.shards.store import located  # noqa: PLC0415
+
+    reader = load(Path("params.yaml"), "reader", into=ReaderConfig)
+    variation = Variation(augment=reader.augment, seed=seed, epoch=epoch) if augmented else None
+    choice = Choice(keys=tuple(key or ()), number=number, seed=seed)
+    count = browse_shards(located(shards, reader.store), out, choice, variation=variation)
+    print(f"{out / 'index.html'} shows {count} clips")
+
+
+@app.command()
 def score(
     gt: Annotated[Path, typer.Option(help="Folder of ground-truth files, PoseTrack17 or 18.")],
     pred: Annotated[Path, typer.Option(help="Folder of predictions with the same file names.")],

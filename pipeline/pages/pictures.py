@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, UInt8
 
 from dsn.skeleton import Skeleton
+from pipeline.pages.tones import SIDES
 
 Point = tuple[float, float]
 Limb = tuple[float, float, float, float]
@@ -66,6 +67,26 @@ def pose(points: Float64[np.ndarray, "K 2"], shown: Bool[np.ndarray, " K"], *, s
         limbs=tuple((*place[start], *place[end]) for start, end in skeleton.limbs if shown[start] and shown[end]),
         joints=tuple(place[joint] for joint in np.flatnonzero(shown)),
     )
+
+
+def sided(points: Float64[np.ndarray, "K 2"], shown: Bool[np.ndarray, " K"], *, skeleton: Skeleton) -> dict[str, Pose]:
+    """The skeleton in parts, by the side of the person that they belong to: left, right, or middle.
+
+    A limb belongs where its second end does; a joint is of a side if it swaps when an image is mirrored.
+    """
+    side = dict.fromkeys(range(len(skeleton.joints)), "middle")
+    for left, right in skeleton.flip_pairs:
+        side |= {left: "left", right: "right"}
+    whole = pose(points, shown, skeleton=skeleton)
+    drawn = [limb for limb in skeleton.limbs if shown[limb[0]] and shown[limb[1]]]
+    present = np.flatnonzero(shown).tolist()
+    return {
+        name: Pose(
+            limbs=tuple(line for line, limb in zip(whole.limbs, drawn, strict=True) if side[limb[1]] == name),
+            joints=tuple(point for point, joint in zip(whole.joints, present, strict=True) if side[joint] == name),
+        )
+        for name in SIDES
+    }
 
 
 def path(limbs: Sequence[Limb]) -> str:

@@ -64,11 +64,15 @@ class RecordReader:
         for file in self._open.values():
             file.close()
 
-    def name(self, shard: int, place: int) -> str:
-        """What messages call a record: its key, where that can be read, and its shard."""
+    def key(self, shard: int, place: int) -> str | None:
+        """A record's key, from its first bytes alone; None where they are no header."""
         ends = self._records.ends[shard]
         header = os.pread(self._file(shard).fileno(), record.BLOCK, int(ends[place - 1]) if place else 0)
-        called = _key_of(header) or f"record {place}"
+        return _key_of(header)
+
+    def name(self, shard: int, place: int) -> str:
+        """What messages call a record: its key, where that can be read, and its shard."""
+        called = self.key(shard, place) or f"record {place}"
         return f"{called} in {self._records.folder / self._records.names[shard]}"
 
     def read(self, shard: int, place: int) -> dict[str, bytes]:

@@ -91,3 +91,27 @@ def tree(tmp_path: Path) -> Path:
         write(tmp_path, "train", name, document(name, "train", 6, people=2))
     write(tmp_path, "val", "000009_bonn_test", document("000009_bonn_test", "val", 5, people=2))
     return tmp_path
+
+
+@pytest.fixture
+def write_labels(tmp_path: Path) -> Callable[..., Path]:
+    """Writes JSON below the root, which it gives."""
+
+    def write_labels(content: Any, file: str = f"{LABELS}/train/000001_mpii_train.json") -> Path:
+        path = tmp_path / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(content))
+        return tmp_path
+
+    return write_labels
+
+
+@pytest.fixture
+def small(tree: Path) -> Path:
+    """The tree with lists of ignore regions, which every format can hold."""
+    for path in tree.rglob("*.json"):
+        content = json.loads(path.read_text())
+        for image in content["images"]:
+            image |= {"ignore_regions_x": [], "ignore_regions_y": []}
+        path.write_text(json.dumps(content))
+    return tree

@@ -145,7 +145,7 @@ def test_the_champion_measured_again_keeps_its_place_with_new_numbers(
     current = find(tracking, alias="champion")
     assert result["promoted"] is True
     assert current is not None
-    assert from_tags(current) == Standing(version="1", data_hash="d2", ap=55.0, retention=0.6)
+    assert from_tags(current) == Standing(version="1", data_hash="d2", ap=55.0, boxes="ground truth", retention=0.6)
     assert find(tracking, alias="previous") is None
 
 

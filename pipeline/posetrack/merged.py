@@ -34,8 +34,9 @@ def parts(document: Document, path: Path, root: Path) -> list[Part]:
     for n, image in enumerate(document.images):
         images[video_of[n]][n] = image
     annotations: defaultdict[str, dict[int, Annotation]] = defaultdict(dict)
+    first = min(images, default="")
     for n, annotation in enumerate(document.annotations):
-        annotations[owner.get(annotation.image_id, min(images, default=""))][n] = annotation
+        annotations[owner.get(annotation.image_id, first)][n] = annotation
     joints = document.categories[0].keypoints
     return [
         Part(name=name, images=in_time(images[name]), annotations=annotations[name], joints=joints, files=files)

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -19,6 +21,9 @@ SETTINGS = {
 }
 """No telemetry, no warning about the variable that hides GPUs from tasks that asked for none, and half a second instead
 of two until the end of a run is noticed."""
+
+SESSION = "dsn-pose-ray-"
+"""Begins the names of private sessions' temporary folders; the number of the process that owns them follows."""
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +122,8 @@ def _ended(process: subprocess.Popen[bytes]) -> int:
 def _private_session() -> Iterator[str]:
     """A temporary folder for Ray's sockets and logs; the logs of work that failed are kept below `.ray/logs`."""
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
-    session = tempfile.mkdtemp(prefix="dsn-pose-ray-")
+    _sweep()
+    session = tempfile.mkdtemp(prefix=f"{SESSION}{os.getpid()}-")
     try:
         yield session
     finally:
@@ -128,6 +134,14 @@ def _private_session() -> Iterator[str]:
             shutil.copytree(logs, kept, ignore_dangling_symlinks=True)
             log.error("Ray's logs of the failure: %s", kept)
         shutil.rmtree(session, ignore_errors=True)
+
+
+def _sweep() -> None:
+    """Remove the sessions of processes that were killed: only those could not do it themselves."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{SESSION}*"):
+        owner = folder.name.removeprefix(SESSION).split("-")[0]
+        if not psutil.pid_exists(int(owner)):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _runtime_env(*excludes: str) -> dict[str, object]:

@@ -11,7 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 import torch.distributed as dist
 from timm.utils.model_ema import ModelEmaV3
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 
 from dsn import checkpoint
 from pipeline.shards.batch import ClipBatch
@@ -59,6 +59,13 @@ class Run:
     recipe: Recipe
     step: int = 0
     history: list[Row] = field(default_factory=list)
+
+    def agree(self) -> None:
+        """Take over rank 0's BatchNorm statistics, the only part of the state in which ranks differ."""
+        if distributed.is_initialized():
+            for module in (self.network, self.average.module):
+                for buffer in module.buffers():
+                    distributed.broadcast(buffer, src=0)
 
     def save(self, folder: Path) -> None:
         """Write the averaged network into `folder/model`, and all that a resume needs into `folder/run.pt`."""
@@ -120,6 +127,7 @@ def fit(run: Run, data: Data, reporter: Reporter, *, rank: int) -> None:
             run.history.append(row)
             reporter.progress(row)
         if run.step % config.evaluate_every == 0 or run.step == config.steps:
+            run.agree()
             scores = _scores(run, data)
             run.history.append({"step": float(run.step), **scores})
             reporter.save(run.history[-1], run=run)

@@ -104,6 +104,19 @@ def test_nothing_is_left_of_a_cluster(then: str, how: signal.Signals | None, sta
 
 
 @pytest.mark.slow
+def test_what_a_killed_process_left_goes_when_the_next_one_starts(place: Path) -> None:
+    with started("time.sleep(60)", place) as killed:
+        killed.kill()
+    left = [path.name for path in (place / "t").iterdir()]
+
+    started("pass", place).communicate(timeout=60)
+
+    assert [name.startswith(f"dsn-pose-ray-{killed.pid}-") for name in left if name.startswith("dsn-pose")] == [True]
+    assert of_cluster(place) == []
+    assert [path.name for path in (place / "t").iterdir() if path.name.startswith("dsn-pose")] == []
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [0, 3])
 def test_a_command_shares_one_cluster_and_its_exit_status_is_handed_on(status: int, place: Path) -> None:
     stage = (

@@ -92,7 +92,7 @@ def together(network: nn.Module) -> DistributedDataParallel:
     Broadcasting BatchNorm's statistics in every forward pass, as is usual, makes each rank wait for the other once more
     a step: on two cores it cost a quarter of the samples a second. `Run.agree` does it where they are used.
     """
-    return DistributedDataParallel(network, static_graph=True, gradient_as_bucket_view=True, broadcast_buffers=False)
+    return DistributedDataParallel(network, static_graph=True, gradient_as_bucket_view=True, forward_sync_buffers=False)
 
 
 def build_network(job: Job, recipe: Recipe) -> nn.Module:

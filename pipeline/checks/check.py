@@ -8,6 +8,7 @@ from dsn.skeleton import POSETRACK
 from pipeline.artifacts import write_json
 from pipeline.checks.page import write_page
 from pipeline.posetrack.annotations import Split
+from pipeline.posetrack.checks import check_root
 from pipeline.posetrack.index import PrepareConfig, build_index
 from pipeline.posetrack.sources import Source, find_source, read_file
 from pipeline.refusal import Refusal
@@ -32,6 +33,7 @@ def check(root: Path, config: PrepareConfig, *, out: Path | None, decode: bool) 
     skeleton = POSETRACK
     checks = replace(config.checks, decode=decode or config.checks.decode)
     try:
+        check_root(root)
         index, findings = build_index(root, replace(config, checks=checks))
         skeleton = index.skeleton
     except Refusal as refusal:

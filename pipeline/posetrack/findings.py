@@ -54,7 +54,7 @@ def report(
     ]
     found: dict[str, Any] = {
         "splits": {name: _counts(name, frames, people, skeleton) for name in ("train", "select", "val", "gap")},
-        "annotation_files": dict(Counter(item.video.split for item in kept)),
+        "annotation_files": dict(Counter(split for split, _ in {(item.video.split, item.video.path) for item in kept})),
         "label_version": asdict(label_version(item.video for item in kept)),
         "left_out": [_reason(reason, rejected) for reason in sorted({record.case.reason for record in rejected})],
         "bad_share": _bad_share(kept, rejected),

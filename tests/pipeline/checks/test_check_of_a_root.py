@@ -123,6 +123,15 @@ def test_a_missing_root_blocks_in_one_line(tmp_path: Path) -> None:
     assert "no such folder" in findings["blocks"][0]
 
 
+def test_images_that_are_not_there_at_all_are_told_as_that(world: Path) -> None:
+    shutil.rmtree(world / "images")
+
+    (line,) = check(world, CONFIG, out=None, decode=False)["blocks"]
+
+    assert "none of its 12 images exists" in line
+    assert "put the images beside the annotations" in line
+
+
 def test_the_verb_exits_with_0_where_nothing_blocks(drawn_world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
 

@@ -1,6 +1,5 @@
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.posetrack.annotations import Video
 from pipeline.posetrack.checks import check_root
 from pipeline.posetrack.index import PrepareConfig, build_index, prepare
-from pipeline.posetrack.label_version import LabelVersion, label_version
-from pipeline.posetrack.sources import find_source, read_videos
 from pipeline.refusal import Refusal
 from tests.world.checks import check_config
 
@@ -255,59 +251,6 @@ def test_five_cases_of_a_reason_are_kept_and_all_are_counted(tree: Path) -> None
     assert checks["odd"]["tracks_that_jump"] == 2 * 2 * 5
     assert [case["reason"] for case in checks["cases"]] == ["tracks_that_jump"] * 5
     assert {case["badness"] for case in checks["cases"]} == {3.0}
-
-
-def test_val_with_footage_of_a_training_video_is_refused(tree: Path) -> None:
-    share_footage(tree)
-
-    with pytest.raises(Refusal, match=r"100.0 % of val's videos hold footage of training videos, wanted at most 0 %"):
-        prepare(tree, tree.parent / "out", CONFIG)
-
-
-def test_shared_footage_can_be_allowed_and_is_told(tree: Path) -> None:
-    share_footage(tree)
-    checks = check_config(max_leaked_share=1.0)
-
-    _, found = build_index(tree, PrepareConfig(select_share=0.25, window=5, seed=0, checks=checks))
-
-    assert found["blocks"] == []
-    assert found["odd"]["videos_of_val_with_training_footage"] == 1
-    assert found["leaks"]["found"] == [
-        {
-            "videos": ("000001_mpii_train", "000009_bonn_test"),
-            "splits": ("train", "val"),
-            "files": ("images/train/000001_mpii_train/000003.jpg", "images/val/000009_bonn_test/000000.jpg"),
-            "pairs": 2,
-        }
-    ]
-
-
-def share_footage(root: Path) -> None:
-    """Two frames of a training video stand in val as well, and the grey one before them does anyway."""
-    for grey, (train, val) in enumerate([(4, 1), (5, 2)]):
-        image = np.random.default_rng(grey).integers(0, 256, (48, 64, 3), dtype=np.uint8)
-        for file in (f"train/000001_mpii_train/{train:06d}.jpg", f"val/000009_bonn_test/{val:06d}.jpg"):
-            cv2.imwrite(str(root / "images" / file), image)
-
-
-def test_labels_are_known_by_their_counts_in_val(tree: Path) -> None:
-    video = next(read_videos(find_source(tree), "val"))
-    first = replace(video, people=video.people[:2])
-    rest = replace(video, frames=video.frames * 106, people=())
-
-    assert label_version([first] * 74) == LabelVersion(videos=74, evaluated_frames=74, name="unknown")
-    known = [many(video, 53), *[many(video, 53)] * 72, many(video, 3902 - 73 * 53), replace(rest, split="train")]
-    assert label_version(known) == LabelVersion(videos=74, evaluated_frames=3902, name="PoseTrack18 v0.2")
-    newer = [*[many(video, 52)] * 169, many(video, 8923 - 169 * 52)]
-    assert label_version(newer) == LabelVersion(videos=170, evaluated_frames=8923, name="PoseTrack18 v0.45")
-
-
-def many(video: Video, count: int) -> Video:
-    """The video with so many frames, a person in each."""
-    frames = tuple(replace(video.frames[0], frame_id=number) for number in range(count))
-    return replace(
-        video, frames=frames, people=tuple(replace(video.people[0], frame_id=number) for number in range(count))
-    )
 
 
 def test_joints_that_the_skeleton_does_not_have_are_named(tree: Path) -> None:

@@ -1,5 +1,6 @@
 """The page of a dataset's checks: one HTML file that needs nothing else, with pictures of the worst cases."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -26,21 +27,24 @@ END = b"\xff\xd9"
 """What ends a JPEG."""
 BEYOND = 0.5
 """Sides of the frame around it in which bboxes and joints are still shown."""
+ROOM = 1.0
+"""Space around the people in question, in the longest side of their extent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sight:
-    """One frame of a case, ready to be drawn; in frame pixels."""
+    """One frame of a case, ready to be drawn; in frame pixels, rectangles as left, top, width, height."""
 
     file: str
     data: str
-    """A data URI."""
+    """The part of the image that is seen, as a data URI."""
+    part: Limb
+    """Where it is."""
     size: tuple[int, int]
-    """Height and width."""
-    window: Limb
-    """What is shown: left, top, width, height; it may reach beyond the frame."""
+    """Height and width of the frame."""
+    view: Limb
+    """What is shown; it may reach beyond the frame."""
     bbox: Limb | None
-    """Left, top, width, height."""
     pose: Pose
 
 
@@ -72,49 +76,73 @@ def words(reason: str) -> str:
 
 
 def _pictured(case: dict[str, Any], root: Path, *, skeleton: Skeleton) -> dict[str, Any]:
-    sights = [sight(shot, root, skeleton=skeleton) for shot in case["shots"]]
+    corners = np.concatenate([np.zeros((0, 2)), *(_corners(shot) for shot in case["shots"])])
+    sights = [sight(shot, root, corners=corners, skeleton=skeleton) for shot in case["shots"]]
     return {"where": case["where"], "sights": [one for one in sights if one is not None]}
 
 
-def sight(shot: dict[str, Any], root: Path, *, skeleton: Skeleton) -> Sight | None:
-    """A shot of a case with its picture, or None where there is no picture that could be shown."""
+def sight(shot: dict[str, Any], root: Path, *, corners: Float64[np.ndarray, "N 2"], skeleton: Skeleton) -> Sight | None:
+    """A shot of a case with its picture, or None where there is no picture that could be shown.
+
+    Args:
+        shot: of checks.json.
+        root: the dataset's folder.
+        corners: what must be in sight, the same for all shots of a case.
+        skeleton: whose joints the shot's are.
+    """
     image = _read(root / shot["file"])
     if image is None:
         return None
     size = image.shape[0], image.shape[1]
+    seen = view(corners, size=size)
+    left, top = max(0, int(seen[0])), max(0, int(seen[1]))
+    cut = image[top : math.ceil(seen[1] + seen[3]), left : math.ceil(seen[0] + seen[2])]
     keypoints = np.array(shot["keypoints"] or np.zeros((len(skeleton.joints), 3)), dtype=np.float64)
-    bbox = _shown(shot["bbox"], size)
     return Sight(
         file=shot["file"],
-        data=data_uri(jpeg(_shrunk(image), quality=QUALITY)),
+        data=data_uri(jpeg(_shrunk(cut), quality=QUALITY)),
+        part=(float(left), float(top), float(cut.shape[1]), float(cut.shape[0])),
         size=size,
-        window=window(bbox, keypoints[keypoints[:, 2] > 0, :2], size=size),
-        bbox=None if bbox is None else (bbox[0], bbox[1], bbox[2] - bbox[0], bbox[3] - bbox[1]),
+        view=seen,
+        bbox=_rectangle(shot["bbox"], size),
         pose=pose(keypoints[:, :2], keypoints[:, 2] > 0, skeleton=skeleton),
     )
 
 
-def window(bbox: Limb | None, points: Float64[np.ndarray, "N 2"], *, size: tuple[int, int]) -> Limb:
-    """The frame, and around it as much as shows the bbox's corners and the points, within `BEYOND`."""
-    height, width = size
-    corners = np.array([(0, 0), (width, height), *([bbox[:2], bbox[2:]] if bbox else []), *points], dtype=np.float64)
-    low, high = _within(corners.min(axis=0), size), _within(corners.max(axis=0), size)
-    left, top, right, bottom = (round(float(value), 1) for value in (*low, *high))
-    return left, top, right - left, bottom - top
+def view(corners: Float64[np.ndarray, "N 2"], *, size: tuple[int, int]) -> Limb:
+    """What of a frame is shown, so that all corners are in sight, up to `BEYOND` around the frame.
 
-
-def _within(point: Float64[np.ndarray, " 2"], size: tuple[int, int]) -> Float64[np.ndarray, " 2"]:
+    It is the part around the corners, of the frame's own aspect, where that is smaller than the frame; else the frame,
+    and around it as much as it takes.
+    """
     sides = np.array([size[1], size[0]], dtype=np.float64)
-    return np.asarray(np.clip(point, -BEYOND * sides, (1 + BEYOND) * sides))
+    inside = np.clip(corners, -BEYOND * sides, (1 + BEYOND) * sides)
+    everything = np.concatenate([inside, [np.zeros(2), sides]])
+    low, high = everything.min(axis=0), everything.max(axis=0)
+    if len(inside):
+        first, last = inside.min(axis=0), inside.max(axis=0)
+        share = float(((last - first + 2 * ROOM * (last - first).max()) / sides).max())
+        if share < 1:
+            low = np.clip((first + last - share * sides) / 2, low, np.maximum(low, high - share * sides))
+            high = low + share * sides
+    left, top, right, bottom = (round(float(value), 1) for value in (*low, *high))
+    return left, top, round(right - left, 1), round(bottom - top, 1)
 
 
-def _shown(bbox: Sequence[float] | None, size: tuple[int, int]) -> Limb | None:
-    """A bbox's corners, those far away brought to where they can be drawn, just beyond what is shown."""
+def _corners(shot: dict[str, Any]) -> Float64[np.ndarray, "N 2"]:
+    """Corners of the bbox, and the labelled points."""
+    points = [(x, y) for x, y, v in shot["keypoints"] if v > 0]
+    ends = [shot["bbox"][:2], shot["bbox"][2:]] if shot["bbox"] else []
+    return np.array([*points, *ends], dtype=np.float64).reshape(-1, 2)
+
+
+def _rectangle(bbox: Sequence[float] | None, size: tuple[int, int]) -> Limb | None:
+    """A bbox, its sides that are far away brought to where they can be drawn, beyond what is shown."""
     if bbox is None:
         return None
-    reach = np.array([size[1], size[0]] * 2) * (1 + 2 * BEYOND)
-    x1, y1, x2, y2 = np.clip(np.array(bbox), -reach, 2 * reach).tolist()
-    return x1, y1, x2, y2
+    sides = np.array([size[1], size[0]] * 2)
+    x1, y1, x2, y2 = np.clip(np.array(bbox), -sides, 2 * sides).tolist()
+    return x1, y1, x2 - x1, y2 - y1
 
 
 def _read(path: Path) -> UInt8[np.ndarray, "H W 3"] | None:

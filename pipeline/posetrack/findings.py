@@ -173,18 +173,14 @@ def _sizes(kept: Sequence[Kept]) -> list[Case]:
     return [
         Case(
             reason=reason,
-            where=f"{frame.file}: {_by(wanted)} wanted, got {_by(size)}",
+            where=f"{frame.file}: got {size[0]} x {size[1]}, wanted {wanted[0]} x {wanted[1]}",
             badness=0.0,
             shots=(shot(frame.file),),
         )
         for frame, size, first in sized
-        for reason, wanted in ((STATED_SIZE, frame.size), (OTHER_SIZE, first))
-        if wanted not in {None, size}
+        for reason, wanted in ((STATED_SIZE, frame.size or size), (OTHER_SIZE, first))
+        if wanted != size
     ]
-
-
-def _by(size: tuple[int, int] | None) -> str:
-    return "none" if size is None else f"{size[0]} x {size[1]}"
 
 
 def _leaked(leak: Leak) -> Case:

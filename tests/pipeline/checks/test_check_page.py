@@ -1,18 +1,20 @@
 import re
 import shutil
+from base64 import b64decode
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
 from dsn.skeleton import POSETRACK
-from pipeline.checks.page import render, sight, window
+from pipeline.checks.page import render, sight, view
 from pipeline.posetrack.index import PrepareConfig, build_index
 from tests.world.checks import check_config
 
-NO_POINTS = np.zeros((0, 2))
+NOWHERE = np.zeros((0, 2))
 NOBODY: dict[str, Any] = {"bbox": None, "keypoints": []}
 
 
@@ -85,7 +87,9 @@ def test_the_same_findings_give_the_same_page(page: str, findings: dict[str, Any
 
 
 def test_what_remains_of_a_cut_image_is_shown(world: Path) -> None:
-    cut = sight(NOBODY | {"file": "images/train/000001_mpii_train/000006.jpg"}, world, skeleton=POSETRACK)
+    shot = NOBODY | {"file": "images/train/000001_mpii_train/000006.jpg"}
+
+    cut = sight(shot, world, corners=NOWHERE, skeleton=POSETRACK)
 
     assert cut is not None
     assert cut.size == (120, 200)
@@ -93,9 +97,9 @@ def test_what_remains_of_a_cut_image_is_shown(world: Path) -> None:
 
 
 def test_a_missing_image_is_told_without_a_picture(world: Path) -> None:
-    file = "images/train/000001_mpii_train/000005.jpg"
+    shot = NOBODY | {"file": "images/train/000001_mpii_train/000005.jpg"}
 
-    assert sight(NOBODY | {"file": file}, world, skeleton=POSETRACK) is None
+    assert sight(shot, world, corners=NOWHERE, skeleton=POSETRACK) is None
 
 
 def test_a_sight_shows_the_person_in_question(world: Path) -> None:
@@ -105,19 +109,40 @@ def test_a_sight_shows_the_person_in_question(world: Path) -> None:
         "keypoints": [[30.0, 40.0, 1.0], [30.0, 60.0, 1.0]] + [[0.0, 0.0, 0.0]] * 15,
     }
 
-    found = sight(shot, world, skeleton=POSETRACK)
+    found = sight(shot, world, corners=np.array([[10.0, 20.0], [60.0, 100.0]]), skeleton=POSETRACK)
 
     assert found is not None
     assert found.bbox == (10.0, 20.0, 50.0, 80.0)
     assert found.pose.joints == ((30.0, 40.0), (30.0, 60.0))
     assert found.pose.limbs == ((30.0, 40.0, 30.0, 60.0),)
-    assert found.window == (0.0, 0.0, 200.0, 120.0)
+    assert found.view == (0.0, 0.0, 200.0, 120.0)
+
+
+def test_only_what_is_in_sight_is_put_into_the_page(world: Path) -> None:
+    shot = NOBODY | {"file": "images/train/000001_mpii_train/000000.jpg"}
+
+    found = sight(shot, world, corners=np.array([[95.0, 50.0], [105.0, 70.0]]), skeleton=POSETRACK)
+
+    assert found is not None
+    assert found.view == (50.0, 30.0, 100.0, 60.0)
+    assert found.part == (50.0, 30.0, 100.0, 60.0)
+    image = cv2.imdecode(np.frombuffer(b64decode(found.data.partition(",")[2]), np.uint8), cv2.IMREAD_COLOR)
+    assert np.asarray(image).shape == (60, 100, 3)
+
+
+def test_with_nobody_in_question_the_frame_is_shown() -> None:
+    assert view(NOWHERE, size=(100, 200)) == (0.0, 0.0, 200.0, 100.0)
+
+
+def test_a_small_person_is_shown_from_near_and_within_the_frame() -> None:
+    assert view(np.array([[100.0, 50.0], [110.0, 60.0]]), size=(100, 200)) == (75.0, 40.0, 60.0, 30.0)
+    assert view(np.array([[0.0, 0.0], [10.0, 10.0]]), size=(100, 200)) == (0.0, 0.0, 60.0, 30.0)
 
 
 def test_the_view_reaches_beyond_the_frame_to_what_lies_outside() -> None:
-    assert window((-20.0, 10.0, 50.0, 60.0), NO_POINTS, size=(100, 200)) == (-20.0, 0.0, 220.0, 100.0)
-    assert window(None, np.array([[210.0, 130.0]]), size=(100, 200)) == (0.0, 0.0, 210.0, 130.0)
+    assert view(np.array([[-20.0, 10.0], [50.0, 60.0]]), size=(100, 200)) == (-20.0, 0.0, 220.0, 100.0)
+    assert view(np.array([[210.0, 130.0], [0.0, 0.0]]), size=(100, 200)) == (0.0, 0.0, 210.0, 130.0)
 
 
 def test_the_view_ends_half_a_frame_beyond_the_frame() -> None:
-    assert window((-5e5, -5e5, 5e5, 5e5), NO_POINTS, size=(100, 200)) == (-100.0, -50.0, 400.0, 200.0)
+    assert view(np.array([[-5e5, -5e5], [5e5, 5e5]]), size=(100, 200)) == (-100.0, -50.0, 400.0, 200.0)

@@ -230,7 +230,7 @@ def test_a_frame_of_another_size_than_its_video_is_odd(tree: Path) -> None:
     assert checks["odd"]["frames_of_another_size_than_the_first"] == 1
     assert [(case["where"], case["shots"][0]["file"]) for case in checks["cases"]] == [
         (
-            "images/val/000009_bonn_test/000003.jpg: 48 x 64 wanted, got 50 x 64",
+            "images/val/000009_bonn_test/000003.jpg: got 50 x 64, wanted 48 x 64",
             "images/val/000009_bonn_test/000003.jpg",
         )
     ]

@@ -36,6 +36,17 @@ class Case:
     """The frame, or the two that do not go together."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What was found for one reason."""
+
+    reason: str
+    count: int
+    """How many there are."""
+    cases: list[Case]
+    """The worst few of them, or all."""
+
+
 def shot(file: str, *, bbox: Bbox | None = None, keypoints: Float[np.ndarray, "K 3"] | None = None) -> Shot:
     """A frame, with a person on it to a tenth of a pixel, or alone."""
     corners = None

@@ -10,19 +10,17 @@ import numpy as np
 import pandas as pd
 
 from dsn.skeleton import Skeleton
-from pipeline.posetrack.cases import EXAMPLES, Case, shot, worst
+from pipeline.posetrack.cases import EXAMPLES, Case, Found, shot, worst
 from pipeline.posetrack.checks import LOST, CheckConfig, Kept, Rejected
 from pipeline.posetrack.label_version import label_version
 from pipeline.posetrack.leakage import RULE, Leak, find_leaks
-from pipeline.posetrack.suspects import JOINTS, JUMP, joints_outside, jumps
+from pipeline.posetrack.suspects import joints_outside, jumps
 from pipeline.refusal import Refusal
 
 STATED_SIZE = "frames_whose_stated_size_differs"
 OTHER_SIZE = "frames_of_another_size_than_the_first"
 IN_VAL = "videos_of_val_with_training_footage"
 ELSEWHERE = "videos_that_share_footage"
-SUSPECTED = (JUMP, JOINTS, STATED_SIZE, OTHER_SIZE, IN_VAL, ELSEWHERE)
-"""Reasons of cases that are odd and kept; keys of `odd` as well."""
 
 
 def report(
@@ -47,11 +45,12 @@ def report(
     rejected = [record for video in kept for record in video.rejected]
     leaks = find_leaks(frames, root)
     suspects = [
-        *jumps(frames, people, limit=config.jump),
-        *joints_outside(frames, people),
-        *_sizes(kept),
-        *(_leaked(leak) for leak in leaks),
+        jumps(frames, people, limit=config.jump),
+        joints_outside(frames, people),
+        *_gathered(_sizes(kept), reasons=(STATED_SIZE, OTHER_SIZE)),
+        *_gathered((_leaked(leak) for leak in leaks), reasons=(IN_VAL, ELSEWHERE)),
     ]
+    odd = (case for found in suspects for case in found.cases)
     found: dict[str, Any] = {
         "splits": {name: _counts(name, frames, people, skeleton) for name in ("train", "select", "val", "gap")},
         "annotation_files": dict(Counter(split for split, _ in {(item.video.split, item.video.path) for item in kept})),
@@ -61,7 +60,7 @@ def report(
         "odd": _oddities(kept, suspects),
         "unknown_joints": dict(sorted(Counter(name for item in kept for name in item.video.unknown_joints).items())),
         "leaks": {"rule": RULE, "found": [asdict(leak) for leak in leaks], "share_of_val": _leaked_share(leaks, kept)},
-        "cases": [asdict(case) for case in worst([*(record.case for record in rejected), *suspects])],
+        "cases": [asdict(case) for case in worst([*(record.case for record in rejected), *odd])],
     }
     return {**found, "blocks": [*_too_bad(found, config), *_too_leaky(leaks, found, config)]}
 
@@ -144,12 +143,11 @@ def _bad_share(kept: Sequence[Kept], rejected: Sequence[Rejected]) -> dict[str, 
     return {kind: bad[kind] / max(1, total) for kind, total in totals.items()}
 
 
-def _oddities(kept: Sequence[Kept], suspects: Sequence[Case]) -> dict[str, int]:
+def _oddities(kept: Sequence[Kept], suspects: Sequence[Found]) -> dict[str, int]:
     """Counts of what is unusual and kept."""
     people = [person for item in kept for _, person in item.people]
     repeats = Counter(person.annotation_id for person in people if person.annotation_id >= 0)
     files = Counter((item.video.name, frame.file) for item in kept for _, frame, _ in item.frames)
-    counts = Counter(case.reason for case in suspects)
     return {
         "videos_whose_nframes_differs": sum(item.video.nframes not in {None, len(item.video.frames)} for item in kept),
         "labeled_frames_without_people": sum(_empty_frames(item) for item in kept),
@@ -158,13 +156,19 @@ def _oddities(kept: Sequence[Kept], suspects: Sequence[Case]) -> dict[str, int]:
         "bboxes_made_from_keypoints": sum(not person.has_own_bbox for person in people),
         "annotation_ids_repeated": sum(count - 1 for count in repeats.values()),
         "images_listed_twice_in_a_video": sum(count - 1 for count in files.values()),
-        **{reason: counts[reason] for reason in SUSPECTED},
+        **{found.reason: found.count for found in suspects},
     }
 
 
 def _empty_frames(item: Kept) -> int:
     shown = {position for position, _ in item.people}
     return sum(frame.is_labeled and position not in shown for position, frame, _ in item.frames)
+
+
+def _gathered(cases: Iterable[Case], *, reasons: Sequence[str]) -> list[Found]:
+    every = list(cases)
+    parts = {reason: [case for case in every if case.reason == reason] for reason in reasons}
+    return [Found(reason=reason, count=len(part), cases=part) for reason, part in parts.items()]
 
 
 def _sizes(kept: Sequence[Kept]) -> list[Case]:

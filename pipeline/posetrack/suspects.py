@@ -4,15 +4,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 
-from pipeline.posetrack.cases import Case, Shot, shot
+from pipeline.posetrack.cases import EXAMPLES, Case, Found, Shot, shot
 
 JUMP = "tracks_that_jump"
 JOINTS = "people_with_joints_outside_the_frame"
 
 
-def jumps(frames: pd.DataFrame, people: pd.DataFrame, *, limit: float) -> list[Case]:
+def jumps(frames: pd.DataFrame, people: pd.DataFrame, *, limit: float) -> Found:
     """Tracks whose bbox moves further than `limit` between two labelled frames that follow each other.
 
     The way of the bbox's centre is measured in the longest side of the two bboxes, so that its size does not matter.
@@ -32,18 +32,19 @@ def jumps(frames: pd.DataFrame, people: pd.DataFrame, *, limit: float) -> list[C
     )
     ways = _ways(bboxes)
     rows = np.flatnonzero(follows.to_numpy() & (ways > limit))
-    return [
+    cases = [
         Case(
             reason=JUMP,
             where=f"{_who(table, row)}: moves by {ways[row]:.1f} sides of its bbox since frame {_id(table, row - 1)}",
             badness=float(ways[row]),
             shots=(_shot(table, row - 1), _shot(table, row)),
         )
-        for row in rows.tolist()
+        for row in _worst(rows, ways)
     ]
+    return Found(reason=JUMP, count=len(rows), cases=cases)
 
 
-def joints_outside(frames: pd.DataFrame, people: pd.DataFrame) -> list[Case]:
+def joints_outside(frames: pd.DataFrame, people: pd.DataFrame) -> Found:
     """People with labelled joints beyond the frame's border, by how far the furthest is out.
 
     Args:
@@ -56,15 +57,23 @@ def joints_outside(frames: pd.DataFrame, people: pd.DataFrame) -> list[Case]:
     beyond = np.maximum(-points[:, :, :2], points[:, :, :2] - last).max(axis=2)
     beyond = np.where(points[:, :, 2] > 0, np.maximum(beyond, 0), 0)
     counts, reach = (beyond > 0).sum(axis=1), beyond.max(axis=1)
-    return [
+    rows = np.flatnonzero(counts)
+    cases = [
         Case(
             reason=JOINTS,
             where=f"{_who(table, row)}: {counts[row]} of its joints, by up to {reach[row]:.0f} pixels",
             badness=float(reach[row]),
             shots=(_shot(table, row),),
         )
-        for row in np.flatnonzero(counts).tolist()
+        for row in _worst(rows, reach)
     ]
+    return Found(reason=JOINTS, count=len(rows), cases=cases)
+
+
+def _worst(rows: Int64[np.ndarray, " m"], badness: Float64[np.ndarray, " n"]) -> list[int]:
+    """Some rows with the greatest badness; whole datasets may be odd, and each case takes a while to put together."""
+    chosen: list[int] = rows[np.argsort(-badness[rows], kind="stable")][:EXAMPLES].tolist()
+    return chosen
 
 
 def _labelled_order(frames: pd.DataFrame) -> pd.DataFrame:

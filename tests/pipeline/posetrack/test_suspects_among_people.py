@@ -43,7 +43,10 @@ def people_of(*places: tuple[int, int, float]) -> pd.DataFrame:
 def test_a_track_that_moves_further_than_its_longest_side_jumps() -> None:
     people = people_of((0, 1, 50.0), (1, 1, 51.0), (2, 1, 151.0), (0, 2, 50.0), (1, 2, 120.0), (2, 2, 190.0))
 
-    (case,) = jumps(frames_of(3), people, limit=1.0)
+    found = jumps(frames_of(3), people, limit=1.0)
+
+    assert found.count == 1
+    (case,) = found.cases
 
     assert case.where == "v: frame 102, track 1: moves by 1.2 sides of its bbox since frame 101"
     assert case.badness == pytest.approx(100 / 80)
@@ -52,27 +55,27 @@ def test_a_track_that_moves_further_than_its_longest_side_jumps() -> None:
 
 
 def test_a_track_that_was_away_in_a_labelled_frame_does_not_jump() -> None:
-    assert jumps(frames_of(3), people_of((0, 1, 0.0), (2, 1, 190.0)), limit=1.0) == []
+    assert jumps(frames_of(3), people_of((0, 1, 0.0), (2, 1, 190.0)), limit=1.0).count == 0
 
 
 def test_unlabelled_frames_in_between_do_not_count() -> None:
     found = jumps(frames_of(5, labeled={0, 4}), people_of((0, 1, 0.0), (4, 1, 190.0)), limit=1.0)
 
-    assert [case.badness for case in found] == [pytest.approx(190 / 80)]
+    assert [case.badness for case in found.cases] == [pytest.approx(190 / 80)]
 
 
 def test_tracks_of_one_number_in_two_videos_are_two_people() -> None:
     people = pd.concat([people_of((0, 1, 0.0)), people_of((1, 1, 190.0)).assign(video="w")], ignore_index=True)
     frames = pd.concat([frames_of(2), frames_of(2).assign(video="w")], ignore_index=True)
 
-    assert jumps(frames, people, limit=1.0) == []
+    assert jumps(frames, people, limit=1.0).count == 0
 
 
 def test_nobody_jumps_where_there_is_nobody() -> None:
     nobody = people_of((0, 1, 0.0)).iloc[:0]
 
-    assert jumps(frames_of(2), nobody, limit=1.0) == []
-    assert joints_outside(frames_of(2), nobody) == []
+    assert jumps(frames_of(2), nobody, limit=1.0).count == 0
+    assert joints_outside(frames_of(2), nobody).count == 0
 
 
 def test_joints_beyond_the_last_pixel_are_outside_and_the_furthest_counts() -> None:
@@ -80,9 +83,9 @@ def test_joints_beyond_the_last_pixel_are_outside_and_the_furthest_counts() -> N
 
     found = joints_outside(frames_of(2), people)
 
-    assert [(case.where, case.badness) for case in found] == [
-        ("v: frame 100, track 2: 1 of its joints, by up to 1 pixels", 1.0),
+    assert [(case.where, case.badness) for case in found.cases] == [
         ("v: frame 101, track 3: 1 of its joints, by up to 30 pixels", 30.0),
+        ("v: frame 100, track 2: 1 of its joints, by up to 1 pixels", 1.0),
     ]
 
 
@@ -90,4 +93,11 @@ def test_a_joint_that_is_not_labelled_is_nowhere() -> None:
     people = people_of((0, 1, 500.0))
     people["keypoints"].iloc[0][2] = 0
 
-    assert joints_outside(frames_of(1), people) == []
+    assert joints_outside(frames_of(1), people).count == 0
+
+
+def test_all_are_counted_and_the_worst_five_shown() -> None:
+    found = joints_outside(frames_of(1), people_of(*((0, track, 200.0 + track) for track in range(20))))
+
+    assert found.count == 20
+    assert [case.badness for case in found.cases] == [20.0, 19.0, 18.0, 17.0, 16.0]

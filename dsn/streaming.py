@@ -14,6 +14,7 @@ from torch import Tensor
 from dsn.network import DSN
 from dsn.readouts import Readouts
 
+Person = TypeVar("Person", bound=Hashable)
 Crop = TypeVar("Crop", bound=Hashable)
 """Tells which part of a frame is looked at; equal crops show equal pixels."""
 
@@ -46,7 +47,7 @@ def supporting_frames(keyframe: int, *, offsets: tuple[int, ...], first: int, la
     return tuple(beside if frame == keyframe else frame for frame in nearest)
 
 
-class Runner(Generic[Crop]):
+class Runner(Generic[Person, Crop]):
     """Reads keyframes of a running video, and keeps tokens of the frames that following keyframes will need."""
 
     encoded: int
@@ -57,12 +58,12 @@ class Runner(Generic[Crop]):
     ) -> None:
         """`pixels` gives the normalised crop of a frame, on the network's device."""
         self._network, self._offsets, self._pixels = network.eval(), offsets, pixels
-        self._crops: dict[Hashable, Crop] = {}
-        self._tokens: dict[Hashable, dict[int, Float[Tensor, "N C"]]] = {}
+        self._crops: dict[Person, Crop] = {}
+        self._tokens: dict[Person, dict[int, Float[Tensor, "N C"]]] = {}
         self.encoded = 0
 
     @torch.inference_mode()
-    def read(self, keyframe: int, *, crops: Mapping[Hashable, Crop], first: int, last: int) -> Readouts:
+    def read(self, keyframe: int, *, crops: Mapping[Person, Crop], first: int, last: int) -> Readouts:
         """Every readout of B people in a keyframe, in the order of `crops`.
 
         Args:
@@ -81,7 +82,7 @@ class Runner(Generic[Crop]):
             supporting=supporting.reshape(len(kept), len(frames), *supporting.shape[1:]),
         )
 
-    def _forget(self, crops: Mapping[Hashable, Crop], *, oldest: int) -> None:
+    def _forget(self, crops: Mapping[Person, Crop], *, oldest: int) -> None:
         """Drop people who are gone, tokens of another crop, and frames that no keyframe will need again."""
         stayed = [person for person, crop in crops.items() if self._crops.get(person) == crop]
         self._tokens = {
@@ -90,7 +91,7 @@ class Runner(Generic[Crop]):
         }
         self._crops = dict(crops)
 
-    def _encode(self, crops: Mapping[Hashable, Crop], *, frames: tuple[int, ...]) -> None:
+    def _encode(self, crops: Mapping[Person, Crop], *, frames: tuple[int, ...]) -> None:
         """Take what is missing through the backbone, all people's in one batch."""
         for person in crops:
             self._tokens.setdefault(person, {})

@@ -105,6 +105,21 @@ def score(
     print(score_table(gt, pred, out=json))
 
 
+@app.command()
+def describe(
+    presets: Annotated[list[str] | None, typer.Argument(help="Presets laid over params.yaml, in this order.")] = None,
+    *,
+    json: Annotated[bool, typer.Option(help="Print every number as JSON.")] = False,
+) -> None:
+    """Parameters, MACs, memory and tokens of the networks that params.yaml describes, part by part.
+
+    Example: python -m pipeline describe posetrack18 --json
+    """
+    from pipeline.describe import described, shown  # noqa: PLC0415
+
+    print(shown(described(Path("params.yaml"), Path("presets"), names=presets or []), as_json=json))
+
+
 @config.command()
 def use(name: Annotated[str, typer.Argument(help="A preset: a file of presets/ without its ending.")]) -> None:
     """Write a preset into params.yaml, comments kept.

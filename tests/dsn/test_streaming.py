@@ -52,7 +52,7 @@ def test_streamed_readouts_are_those_of_the_clips(
 ) -> None:
     network = build(replace(config, clip=ClipConfig(offsets=offsets)), POSETRACK)
     stir(network)
-    runner = Runner(network, offsets=offsets, pixels=pixels)
+    runner: Runner[str, int] = Runner(network, offsets=offsets, pixels=pixels)
 
     for keyframe in range(FRAMES):
         last = min(keyframe + look_ahead(offsets), FRAMES - 1)
@@ -64,7 +64,7 @@ def test_streamed_readouts_are_those_of_the_clips(
 
 
 def test_a_frame_goes_through_the_backbone_once_while_the_crop_stays(network: DSN, pixels: Pixels) -> None:
-    runner = Runner(network, offsets=(-2, -1, 1), pixels=pixels)
+    runner: Runner[str, int] = Runner(network, offsets=(-2, -1, 1), pixels=pixels)
 
     passes = []
     for keyframe, crop in [(2, 0), (3, 0), (4, 0), (5, 6), (6, 6), (7, 6)]:
@@ -78,7 +78,7 @@ def test_a_frame_goes_through_the_backbone_once_while_the_crop_stays(network: DS
 
 
 def test_people_come_and_go_and_each_gets_an_answer_of_their_own(network: DSN, pixels: Pixels) -> None:
-    runner = Runner(network, offsets=(-2, -1, 1), pixels=pixels)
+    runner: Runner[str, int] = Runner(network, offsets=(-2, -1, 1), pixels=pixels)
     seen = [{"a": 0}, {"a": 0, "b": 5}, {"b": 5}, {"b": 5, "a": 0}]
 
     passes = []
@@ -95,7 +95,7 @@ def test_people_come_and_go_and_each_gets_an_answer_of_their_own(network: DSN, p
 
 
 def test_only_the_frames_of_the_next_window_are_kept(network: DSN, pixels: Pixels) -> None:
-    runner = Runner(network, offsets=(-2, -1, 1), pixels=pixels)
+    runner: Runner[str, int] = Runner(network, offsets=(-2, -1, 1), pixels=pixels)
 
     for keyframe in range(6):
         runner.read(keyframe, crops={"a": 0}, first=0, last=FRAMES - 1)

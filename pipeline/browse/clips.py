@@ -1,22 +1,20 @@
 """Clips chosen out of a split's shards, made by the very code that makes those of training and evaluation."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from jaxtyping import Bool, Float64, UInt8
 
 from pipeline.refusal import Refusal
-from pipeline.shards.augment import AugmentConfig, generator
-from pipeline.shards.batch import Clip
+from pipeline.shards.augment import AugmentConfig
 from pipeline.shards.manifest import Manifest
 from pipeline.shards.order import Places, evaluation_places
 from pipeline.shards.records import RecordReader, Records, records_of
 from pipeline.shards.sample import ClipSample
 from pipeline.shards.source import Source
 from pipeline.shards.store import Folder
-from pipeline.shards.view import evaluation_clip, training_clip
+from pipeline.shards.view import Make, evaluation_views, training_views
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,11 +80,10 @@ def read_clips(folder: Folder, manifest: Manifest, choice: Choice, *, variation:
         )
 
 
-def _make(manifest: Manifest, variation: Variation | None) -> Callable[..., Clip | None]:
+def _make(manifest: Manifest, variation: Variation | None) -> Make:
     if variation is None:
-        return partial(evaluation_clip, skeleton=manifest.skeleton, bbox="keyframe")
-    rng_of = partial(generator, variation.seed, epoch=variation.epoch)
-    return partial(training_clip, skeleton=manifest.skeleton, augment=variation.augment, rng_of=rng_of)
+        return evaluation_views(manifest, bbox="keyframe")
+    return training_views(manifest, variation.augment, seed=variation.seed, epoch=variation.epoch)
 
 
 def _places(records: Records, manifest: Manifest, choice: Choice) -> Places:

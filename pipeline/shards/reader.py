@@ -8,10 +8,9 @@ planned first (`order.py`) and then only those bytes are read.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
 
 from pipeline.refusal import Refusal
-from pipeline.shards.augment import AugmentConfig, generator
+from pipeline.shards.augment import AugmentConfig
 from pipeline.shards.batch import ClipBatch
 from pipeline.shards.damage import REPAIR, DamageError
 from pipeline.shards.manifest import Manifest, read_manifest
@@ -20,7 +19,7 @@ from pipeline.shards.records import RecordReader, records_of
 from pipeline.shards.sample import ClipSample, from_json
 from pipeline.shards.source import Source, iterate
 from pipeline.shards.store import Folder, StoreConfig
-from pipeline.shards.view import evaluation_clip, training_clip
+from pipeline.shards.view import Bboxes, evaluation_views, training_views
 
 __all__ = ["ReaderConfig", "evaluation_batches", "read_samples", "steps_per_epoch", "training_batches"]
 
@@ -89,19 +88,13 @@ def training_batches(  # noqa: PLR0913  (one flat call, each argument with one m
     places = training_places(
         manifest, shuffle=config.shuffle, batch_size=batch_size, seed=seed, epoch=epoch, rank=rank, world=world
     )
-    make = partial(
-        training_clip,
-        augment=config.augment,
-        rng_of=partial(generator, seed, epoch=epoch),
-        skeleton=manifest.skeleton,
-    )
     source = Source(
         records=records_of(manifest, folder),
         places=places[first_step * batch_size :],
         batch_size=batch_size,
         input_size=input_size,
         times=_times(manifest, keyframe_only=keyframe_only),
-        make=make,
+        make=training_views(manifest, config.augment, seed=seed, epoch=epoch),
         spares=partial(spare_places, [shard.samples for shard in manifest.shards], seed=seed, epoch=epoch),
     )
     batches = iterate(source, workers=config.workers, prefetch=config.prefetch)
@@ -115,7 +108,7 @@ def evaluation_batches(  # noqa: PLR0913
     batch_size: int,
     rank: int = 0,
     world: int = 1,
-    bbox: Literal["keyframe", "neighbour", "detected"] = "keyframe",
+    bbox: Bboxes = "keyframe",
     keyframe_only: bool = False,
     workers: int = 0,
 ) -> Iterator[ClipBatch]:
@@ -145,7 +138,7 @@ def evaluation_batches(  # noqa: PLR0913
         batch_size=batch_size,
         input_size=input_size,
         times=_times(manifest, keyframe_only=keyframe_only),
-        make=partial(evaluation_clip, skeleton=manifest.skeleton, bbox=bbox),
+        make=evaluation_views(manifest, bbox=bbox),
         spares=None,
     )
     return iterate(source, workers=workers, prefetch=2)

@@ -17,6 +17,7 @@ from pipeline.shards.damage import REPAIR, DamageError
 from pipeline.shards.order import Places
 from pipeline.shards.records import RecordReader, Records
 from pipeline.shards.sample import ClipSample, from_json
+from pipeline.shards.view import Make
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +31,7 @@ class Source:
     input_size: tuple[int, int]
     times: tuple[int, ...]
     """Which of a clip's frames are decoded."""
-    make: Callable[..., Clip | None]
-    """`training_clip` or `evaluation_clip`, but for what differs from sample to sample."""
+    make: Make
     spares: Callable[..., Iterator[tuple[int, int]]] | None
     """Gives the places of what may stand in for a bad record; None where nothing may."""
 
@@ -83,9 +83,9 @@ class Source:
 
 def _sample(members: Mapping[str, bytes], *, name: Callable[[], str]) -> ClipSample:
     try:
-        return from_json(members["json"])
-    except (ValueError, TypeError, KeyError) as error:
-        raise DamageError(f"{name()}: json is not a sample's: {type(error).__name__}: {error}") from None
+        return from_json(members.get("json", b""))
+    except ValueError:
+        raise DamageError(f"{name()}: its json is not a sample's") from None
 
 
 def _decode(members: Mapping[str, bytes], time: int, *, name: Callable[[], str]) -> Image:

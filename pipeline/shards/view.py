@@ -1,23 +1,65 @@
 """A stored sample as a clip of input crops: varied at random for training, as it is for evaluation."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float, Int64, UInt8
 
 from dsn.skeleton import Skeleton
-from pipeline.shards.augment import AugmentConfig, Tint, cover, draw_tint, draw_view, flip_order, tint
+from pipeline.shards.augment import AugmentConfig, Tint, cover, draw_tint, draw_view, flip_order, generator, tint
 from pipeline.shards.batch import Clip
-from pipeline.shards.crop import Affine, Image, compose, inverse, region, transform, upright, warp_into
+from pipeline.shards.crop import Affine, Image, compose, inverse, region, transform, upright
+from pipeline.shards.manifest import Manifest
 from pipeline.shards.sample import ClipSample
+from pipeline.shards.window import cut, exact_window, snapped
 
 Frames = UInt8[np.ndarray, "T H W 3"]
 Decode = Callable[[int], Image]
 """Gives the stored crop at one of a clip's times."""
 
-NEARLY = 1e-4
-"""Pixels by which a crop may lie beside whole pixels and still be copied: its grey levels come out the same."""
+
+Bboxes = Literal["keyframe", "neighbour", "detected"]
+Make = Callable[..., Clip | None]
+"""`training_clip` or `evaluation_clip`, but for what differs from sample to sample."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """What views need to know of a split, worked out once."""
+
+    skeleton: Skeleton
+    mirrored: Int64[np.ndarray, " K"]
+    """For each channel of a mirrored clip the joint that it shows."""
+    is_scored: Bool[np.ndarray, " K"]
+    """Which joints are supervised, if they are labelled and inside the crop."""
+    stored_size: tuple[int, int]
+    """Height and width of the stored crops."""
+
+
+def layout_of(manifest: Manifest) -> Layout:
+    """The layout of a manifest's split."""
+    skeleton = manifest.skeleton
+    return Layout(
+        skeleton=skeleton,
+        mirrored=np.array(flip_order(skeleton), dtype=np.int64),
+        is_scored=np.isin(np.arange(len(skeleton.joints)), skeleton.scored),
+        stored_size=manifest.stored_size,
+    )
+
+
+def training_views(manifest: Manifest, augment: AugmentConfig, *, seed: int, epoch: int) -> Make:
+    """What makes a split's clips as training sees them in one epoch."""
+    return partial(
+        training_clip, augment=augment, rng_of=partial(generator, seed, epoch=epoch), layout=layout_of(manifest)
+    )
+
+
+def evaluation_views(manifest: Manifest, *, bbox: Bboxes) -> Make:
+    """What makes a split's clips as evaluation sees them."""
+    return partial(evaluation_clip, layout=layout_of(manifest), bbox=bbox)
 
 
 def training_clip(
@@ -28,17 +70,23 @@ def training_clip(
     times: Sequence[int],
     augment: AugmentConfig,
     rng_of: Callable[..., np.random.Generator],
-    skeleton: Skeleton,
+    layout: Layout,
 ) -> Clip:
-    """Draw the wanted times into `frames` under one random transform, which `rng_of(key=...)` draws for the sample."""
+    """Draw the wanted times into `frames` under one random transform, which `rng_of(key=...)` draws for the sample.
+
+    An upright view is moved to whole stored pixels, by half of one at most, so that it need not be warped.
+    """
     rng = rng_of(key=sample.key)
-    view = draw_view(sample, augment, rng, skeleton=skeleton, input_size=_size(frames))
+    size = _size(frames)
+    view = draw_view(sample, augment, rng, skeleton=layout.skeleton, input_size=size)
+    to_stored = snapped(compose(inverse(sample.affine), view.to_source), size=size, image=layout.stored_size)
     drawn = draw_tint(augment, rng)
-    _draw(sample, frames, decode=decode, times=times, to_source=view.to_source, drawn=drawn)
+    _draw(sample, frames, decode=decode, times=times, to_stored=to_stored, layout=layout, drawn=drawn)
     is_keyframe = [sample.frames_used[time] == sample.frame for time in times]
     cover(frames, augment, rng, is_keyframe=is_keyframe)
-    channels = flip_order(skeleton) if view.is_flipped else list(range(len(skeleton.joints)))
-    return _clip(sample, to_source=view.to_source, input_size=_size(frames), skeleton=skeleton, channels=channels)
+    to_source = compose(sample.affine, to_stored)
+    order = layout.mirrored if view.is_flipped else slice(None)
+    return _clip(sample, np.array(sample.keypoints)[order], to_source=to_source, input_size=size, layout=layout)
 
 
 def evaluation_clip(
@@ -47,8 +95,8 @@ def evaluation_clip(
     *,
     decode: Decode,
     times: Sequence[int],
-    skeleton: Skeleton,
-    bbox: Literal["keyframe", "neighbour", "detected"],
+    layout: Layout,
+    bbox: Bboxes,
 ) -> Clip | None:
     """Draw the wanted times into `frames`, cropped by a bbox; None, and nothing drawn, where there is no such bbox."""
     detected = None if sample.score is None else sample.bbox
@@ -57,9 +105,9 @@ def evaluation_clip(
         return None
     size = _size(frames)
     to_source = upright(region(chosen, size=size), size=size)
-    _draw(sample, frames, decode=decode, times=times, to_source=to_source, drawn=None)
-    channels = list(range(len(skeleton.joints)))
-    return _clip(sample, to_source=to_source, input_size=size, skeleton=skeleton, channels=channels)
+    to_stored = compose(inverse(sample.affine), to_source)
+    _draw(sample, frames, decode=decode, times=times, to_stored=to_stored, layout=layout, drawn=None)
+    return _clip(sample, np.array(sample.keypoints), to_source=to_source, input_size=size, layout=layout)
 
 
 def _size(frames: Frames) -> tuple[int, int]:
@@ -72,56 +120,37 @@ def _draw(
     *,
     decode: Decode,
     times: Sequence[int],
-    to_source: Affine,
+    to_stored: Affine,
+    layout: Layout,
     drawn: Tint | None,
 ) -> None:
     """Crop the wanted times in the colours drawn; a frame that stands in for others is decoded once."""
-    to_stored = compose(inverse(sample.affine), to_source)
+    window = exact_window(to_stored, size=_size(frames), image=layout.stored_size)
     used = [sample.frames_used[time] for time in times]
     for row, time in enumerate(times):
         first = used.index(used[row])
         if first < row:
             frames[row] = frames[first]
-        else:
-            draw_crop(frames[row], decode(time), affine=to_stored)
-            if drawn is not None:
-                tint(frames[row], drawn)
-
-
-def draw_crop(crop: Image, image: Image, *, affine: Affine) -> None:
-    """Draw into `crop` what `image` shows at the affine of its pixels; whole pixels are copied, which is the same."""
-    height, width = crop.shape[:2]
-    left, top = round(float(affine[0, 2])), round(float(affine[1, 2]))
-    beside = np.abs(affine - ((1, 0, left), (0, 1, top))) * (width, height, 1)
-    is_inside = 0 <= left <= image.shape[1] - width and 0 <= top <= image.shape[0] - height
-    if is_inside and beside.max() < NEARLY:
-        crop[:] = image[top : top + height, left : left + width]
-    else:
-        warp_into(crop, image, affine=affine)
+            continue
+        cut(frames[row], decode(time), affine=to_stored, window=window)
+        if drawn is not None:
+            tint(frames[row], drawn)
 
 
 def _clip(
-    sample: ClipSample, *, to_source: Affine, input_size: tuple[int, int], skeleton: Skeleton, channels: list[int]
+    sample: ClipSample,
+    table: Float[np.ndarray, "K 3"],
+    *,
+    to_source: Affine,
+    input_size: tuple[int, int],
+    layout: Layout,
 ) -> Clip:
-    table = np.array(sample.keypoints)[channels]
+    """The clip of a sample whose keypoints are the rows of `table`, in the order of channels."""
     points = transform(table[:, :2], inverse(to_source))
+    is_inside = ((points >= 0) & (points <= (input_size[1] - 1, input_size[0] - 1))).all(axis=1)
     return Clip(
         sample=sample,
         keypoints=points,
-        visible=_is_supervised(points, is_labeled=table[:, 2] > 0, input_size=input_size, skeleton=skeleton),
+        visible=np.asarray((table[:, 2] > 0) & layout.is_scored & is_inside, dtype=bool),
         to_source=to_source,
     )
-
-
-def _is_supervised(
-    points: Float[np.ndarray, "K 2"],
-    *,
-    is_labeled: Bool[np.ndarray, " K"],
-    input_size: tuple[int, int],
-    skeleton: Skeleton,
-) -> Bool[np.ndarray, " K"]:
-    """Labelled, scored, and inside the crop."""
-    is_scored = np.zeros(len(points), dtype=bool)
-    is_scored[list(skeleton.scored)] = True
-    is_inside = ((points >= 0) & (points <= (input_size[1] - 1, input_size[0] - 1))).all(axis=1)
-    return np.asarray(is_labeled & is_scored & is_inside, dtype=bool)

@@ -122,7 +122,7 @@ def test_a_sample_whose_metadata_is_broken_is_quarantined(split: Path, make_read
 
     assert len(named) == 1
     assert named[0].startswith(f"{key} in ")
-    assert "json is not a sample's" in named[0]
+    assert "its json is not a sample's" in named[0]
 
 
 def test_more_than_the_allowed_share_stops_the_run(split: Path, make_reader: MakeReader) -> None:

@@ -5,21 +5,22 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 
-def pckh_hits(
+def pck_hits(
     keypoints: Float[Tensor, "B K 2"],
     truth: Float[Tensor, "B K 2"],
     *,
     visible: Bool[Tensor, "B K"],
-    head_size: Float[Tensor, " B"],
+    unit: Float[Tensor, " B"],
     threshold: float,
 ) -> tuple[Int[Tensor, " K"], Int[Tensor, " K"]]:
-    """For each joint, how many keypoints are within `threshold` head sizes of the truth, and how many were counted.
+    """For each joint, how many keypoints are within `threshold` units of the truth, and how many were counted.
 
-    All in the same pixels. Counted are the visible joints of people whose head size is known (not NaN). Both numbers
-    add up over batches and processes; `rate` divides them.
+    All in the same pixels. The unit is a length of each person: of the head for PCKh, of the bbox for PCK. Counted are
+    the visible joints of people whose unit is known (not NaN). Both numbers add up over batches and processes; `rate`
+    divides them.
     """
-    counted = visible & ~head_size.isnan()[:, None]
-    distances = (keypoints - truth).norm(dim=-1) / head_size[:, None]
+    counted = visible & ~unit.isnan()[:, None]
+    distances = (keypoints - truth).norm(dim=-1) / unit[:, None]
     return (counted & (distances <= threshold)).sum(dim=0), counted.sum(dim=0)
 
 

@@ -89,6 +89,7 @@ def select(batch: ClipBatch, keys: frozenset[str]) -> ClipBatch:
         visible=batch.visible[rows],
         to_source=batch.to_source[rows],
         head_size=batch.head_size[rows],
+        bbox_size=batch.bbox_size[rows],
         samples=tuple(batch.samples[row] for row in rows),
     )
 

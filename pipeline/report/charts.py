@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from dsn.skeleton import Skeleton
 from pipeline.report.figures import Series, bars, dots, lines
 from pipeline.report.inputs import Inputs
 from pipeline.report.palette import Method, in_order
+from pipeline.report.tables import SCORE
 
 TERM = "loss/"
 """How the columns of a history that are terms of the loss begin."""
@@ -101,22 +103,29 @@ def loss_charts(histories: Mapping[str, pd.DataFrame], methods: Mapping[str, Met
     ]
 
 
-def select_chart(histories: Mapping[str, pd.DataFrame], methods: Mapping[str, Method]) -> Chart:
-    """PCKh on the select split by step."""
-    score = "select/pckh_final"
+def select_chart(
+    histories: Mapping[str, pd.DataFrame], methods: Mapping[str, Method], *, yardstick: Mapping[str, Any]
+) -> Chart:
+    """The score on the select split by step, under the name that its yardstick has."""
+    score, name = SCORE, str(yardstick["name"])
     series = [
         _over_time(histories, run, score, label=NAMES[run], method=methods["single_frame"], dash=dash, is_marked=True)
         for run, dash in DASHES.items()
     ]
     series += [
         _over_time(
-            histories, "train", f"select/pckh_{name}", label=methods[name].label, method=methods[name], is_marked=True
+            histories,
+            "train",
+            f"select/pck_{readout}",
+            label=methods[readout].label,
+            method=methods[readout],
+            is_marked=True,
         )
-        for name in ("final", "temporal")
-        if f"select/pckh_{name}" in histories["train"]
+        for readout in ("final", "temporal")
+        if f"select/pck_{readout}" in histories["train"]
     ]
-    svg = lines(series, name="select", x_label="step", y_label="PCKh, %")
-    return _chart("Score on the select split", svg, series, "PCKh on the select split by step, for each run.")
+    svg = lines(series, name="select", x_label="step", y_label=f"{name}, %")
+    return _chart("Score on the select split", svg, series, f"{name} on the select split by step, for each run.")
 
 
 def _over_time(

@@ -101,7 +101,7 @@ def _pictures(inputs: Inputs, config: ReportConfig, known: Mapping[str, Method])
         "stress_charts": stress_charts(inputs.curves, known),
         "joint_charts": joint_charts(inputs, known),
         "loss_charts": loss_charts(inputs.histories, known),
-        "select_chart": select_chart(inputs.histories, known),
+        "select_chart": select_chart(inputs.histories, known, yardstick=inputs.run["yardstick"]),
     }
 
 
@@ -111,7 +111,7 @@ def _numbers(inputs: Inputs, config: ReportConfig, known: Mapping[str, Method]) 
         "scores": tables.scores(inputs.metrics, groups=joint_groups(inputs.skeleton), methods=known),
         "sequences": tables.sequences(inputs.metrics),
         "severities": [tables.severities(inputs.curves, kind, known) for kind in kinds],
-        "trials": tables.trials(inputs.trials, count=config.trials),
+        "trials": tables.trials(inputs.trials, count=config.trials, score=inputs.run["yardstick"]["name"]),
         "chosen": tables.chosen(inputs.best),
         "splits": tables.splits(inputs.checks),
     }

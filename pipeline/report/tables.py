@@ -10,6 +10,8 @@ import pandas as pd
 from pipeline.report.palette import Method, in_order
 
 MISSING = "\N{EN DASH}"
+SCORE = "select/pck_final"
+"""The column of the score on select."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +90,8 @@ def severities(curves: pd.DataFrame, kind: str, methods: Mapping[str, Method]) -
     return Table(caption=f"{kind.replace('_', ' ')}: AP by severity", columns=headers, rows=tuple(rows))
 
 
-def trials(table: pd.DataFrame, *, count: int) -> Table:
-    """The best trials of the search."""
+def trials(table: pd.DataFrame, *, count: int, score: str) -> Table:
+    """The best trials of the search; `score` is what their score on select is called."""
     columns = [str(name) for name in table.columns]
     shown = table.head(count)
     rows = tuple(
@@ -97,7 +99,9 @@ def trials(table: pd.DataFrame, *, count: int) -> Table:
         for values in shown.itertuples(index=False, name=None)
     )
     caption = f"{len(shown)} of {len(table)} trials, best first"
-    return Table(caption=caption, columns=tuple(_header(name) for name in columns), rows=rows)
+    return Table(
+        caption=caption, columns=tuple({SCORE: f"select {score}"}.get(name, name) for name in columns), rows=rows
+    )
 
 
 def chosen(best: Mapping[str, Any]) -> str:
@@ -124,7 +128,3 @@ def splits(checks: Mapping[str, Any]) -> Table:
 def pairs(entries: Iterable[tuple[str, Any]]) -> Sequence[tuple[str, str]]:
     """Names with their values; those without one are left out."""
     return [(name, str(value)) for name, value in entries if value not in (None, "")]
-
-
-def _header(name: str) -> str:
-    return {"select/pckh_final": "select PCKh"}.get(name, name)

@@ -19,8 +19,7 @@ from pipeline.search.follow import TrialFollower
 from pipeline.search.trial import run_trial
 from pipeline.tracking.tracker import Tracker
 from pipeline.training.storage import RunFolder
-
-METRIC = "select/pckh_final"
+from pipeline.training.yardstick import SCORE
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +48,7 @@ def search(config: TuneConfig, job: dict[str, Any], *, name: str, storage: str, 
             param_space={key: domain(value) for key, value in config.space.items()},
             tune_config=_tune_config(config, at_once),
             run_config=ray.tune.RunConfig(
-                name=name, storage_path=storage, verbose=0, callbacks=[TrialFollower(tracker, METRIC)]
+                name=name, storage_path=storage, verbose=0, callbacks=[TrialFollower(tracker, SCORE)]
             ),
         )
     table = _table(tuner.fit(), list(config.space))
@@ -78,7 +77,7 @@ def search_name(config: TuneConfig, run: str) -> str:
 
 def _tune_config(config: TuneConfig, at_once: int) -> Any:
     return ray.tune.TuneConfig(
-        metric=METRIC,
+        metric=SCORE,
         mode="max",
         num_samples=config.trials,
         max_concurrent_trials=at_once,
@@ -96,8 +95,8 @@ def _table(results: Any, keys: list[str]) -> pd.DataFrame:
                 "trial": metrics.get("trial_id", ""),
                 "status": "error" if result.error else "finished",
                 "step": metrics.get("step"),
-                METRIC: metrics.get(METRIC),
+                SCORE: metrics.get(SCORE),
                 **{key: result.config[key] for key in keys},
             }
         )
-    return pd.DataFrame(rows).sort_values(METRIC, ascending=False, ignore_index=True)
+    return pd.DataFrame(rows).sort_values(SCORE, ascending=False, ignore_index=True)

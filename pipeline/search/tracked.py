@@ -11,18 +11,19 @@ from pipeline.artifacts import write_json
 from pipeline.cluster import connected
 from pipeline.refusal import Refusal
 from pipeline.search.config import TuneConfig, nested
-from pipeline.search.launch import METRIC, search, search_name
+from pipeline.search.launch import search, search_name
 from pipeline.shards.manifest import manifest_bytes
 from pipeline.tracking.config import TrackingConfig
 from pipeline.tracking.lineage import lineage
 from pipeline.tracking.runs import start_run
 from pipeline.training.job import Job, run_name
+from pipeline.training.yardstick import SCORE
 
 
 def tune(config: TuneConfig, job: Job, out: Path, tracking: TrackingConfig) -> None:
     """Search, and write `out/best.json` (the chosen values) and `out/trials.csv` (one row a trial)."""
     if config.trials == 0:
-        _write(out, pd.DataFrame(columns=["trial", "status", "step", METRIC]), chosen={})
+        _write(out, pd.DataFrame(columns=["trial", "status", "step", SCORE]), chosen={})
         return
     manifest = json.loads(manifest_bytes(job.split("train")))
     tracker = start_run(tracking, "tune", tags=lineage({"train": manifest}))
@@ -38,7 +39,7 @@ def tune(config: TuneConfig, job: Job, out: Path, tracking: TrackingConfig) -> N
     except BaseException:
         tracker.finish(failed=True)
         raise
-    if table[METRIC].isna().all():
+    if table[SCORE].isna().all():
         tracker.finish(failed=True)
         raise Refusal(f"all {len(table)} trials failed; their errors are in the lines above")
     _write(out, table, chosen={key: _plain(table.loc[0, key]) for key in config.space})

@@ -39,6 +39,8 @@ class ClipBatch:
     """From input pixels to the source frame."""
     head_size: Float[Tensor, " B"]
     """The official evaluator's head size, in input pixels; NaN where unknown."""
+    bbox_size: Float[Tensor, " B"]
+    """The longer side of the bbox at the keyframe, in input pixels."""
     samples: tuple[ClipSample, ...]
     quarantined: tuple[str, ...] = ()
     """Records that could not be read and in whose place others stand here: each with its name and the reason."""
@@ -55,6 +57,7 @@ def collate(
         visible=torch.from_numpy(np.stack([clip.visible for clip in clips])),
         to_source=torch.from_numpy(np.stack([clip.to_source for clip in clips]).astype(np.float32)),
         head_size=torch.tensor([_head_size(clip) for clip in clips], dtype=torch.float32),
+        bbox_size=torch.tensor([_bbox_size(clip) for clip in clips], dtype=torch.float32),
         samples=tuple(clip.sample for clip in clips),
         quarantined=tuple(quarantined),
     )
@@ -63,3 +66,8 @@ def collate(
 def _head_size(clip: Clip) -> float:
     size = clip.sample.head_size
     return float("nan") if size is None else size / scale_of(clip.to_source)
+
+
+def _bbox_size(clip: Clip) -> float:
+    x1, y1, x2, y2 = clip.sample.bbox
+    return max(x2 - x1, y2 - y1) / scale_of(clip.to_source)

@@ -42,6 +42,8 @@ class Manifest:
 
     split: str
     samples: int
+    heads: int
+    """Samples whose head bbox is known."""
     shards: tuple[Shard, ...]
     stored_size: tuple[int, int]
     """Height and width of the stored crops."""

@@ -17,7 +17,7 @@ from jaxtyping import Int64
 from pipeline.artifacts import sha256
 from pipeline.posetrack.index import Index
 from pipeline.shards.manifest import Manifest, Shard, write_manifest
-from pipeline.shards.plan import assign, clips, refuse_overlap
+from pipeline.shards.plan import assign, clips, count_heads, refuse_overlap
 from pipeline.shards.recipe import Recipe, Split
 from pipeline.shards.record import UNFINISHED, RecordWriter
 from pipeline.shards.spill import Spilled, spill_video
@@ -67,7 +67,8 @@ def pack_splits(index: Index, root: Path, out: Path, recipe: Recipe, *, run: Run
             folder = Path(spill, split)
             shards[split] = _pack(plan, layout, spilled, folder=folder, run=run)
             digest = _source_digest(plan, layout, spilled)
-            manifest = _manifest(split, shards[split], recipe=recipe, digest=digest, index=index)
+            heads = count_heads(index, plan)
+            manifest = _manifest(split, shards[split], recipe=recipe, digest=digest, index=index, heads=heads)
             write_manifest(manifest, folder)
         for split in plans:
             _replace(Path(spill, split), out / split)
@@ -162,10 +163,13 @@ def _source_digest(plan: pd.DataFrame, layout: Layout, spilled: _Gathered) -> st
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def _manifest(split: Split, shards: tuple[Shard, ...], *, recipe: Recipe, digest: str, index: Index) -> Manifest:
+def _manifest(
+    split: Split, shards: tuple[Shard, ...], *, recipe: Recipe, digest: str, index: Index, heads: int
+) -> Manifest:
     return Manifest(
         split=split,
         samples=sum(shard.samples for shard in shards),
+        heads=heads,
         shards=shards,
         stored_size=recipe.stored_size,
         clip=recipe.clip,

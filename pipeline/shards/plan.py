@@ -50,6 +50,12 @@ def _is_labeled(index: Index) -> Bool[np.ndarray, " N"]:
     return np.concatenate(found, dtype=bool)
 
 
+def count_heads(index: Index, plan: pd.DataFrame) -> int:
+    """How many samples of a plan have a head bbox with an area."""
+    found = [(block[:, 2:] > block[:, :2]).all(axis=1) for block in blocks(index.people["head_bbox"])]
+    return int(np.concatenate(found)[plan["row"]].sum())
+
+
 def _refuse_empty(split: Split, *, people: int, samples: int) -> None:
     if samples == 0:
         lacks = "labelled joints" if people else "people"

@@ -16,6 +16,7 @@ from pipeline.shards.reader import ReaderConfig
 from pipeline.shards.store import Folder, located
 from pipeline.training.config import TrainConfig
 from pipeline.training.recipe import Recipe
+from pipeline.training.yardstick import yardstick_of
 
 CODE = ("dsn", "pipeline/training", "pipeline/shards")
 """What decides the weights of a run, beside its data and configuration."""
@@ -46,9 +47,15 @@ class Job:
 
     @property
     def recipe(self) -> Recipe:
-        """What is trained and how, with the skeleton that the shards were written for."""
-        skeleton = read_manifest(self.split("train")).skeleton
-        return Recipe(model=self.model, loss=self.loss, train=self.train, skeleton=skeleton)
+        """What is trained and how, with the skeleton and the yardstick of the shards."""
+        train, select = (read_manifest(self.split(split)) for split in SPLITS)
+        return Recipe(
+            model=self.model,
+            loss=self.loss,
+            train=self.train,
+            skeleton=train.skeleton,
+            yardstick=yardstick_of(select),
+        )
 
     def split(self, name: Literal["train", "select"]) -> Folder:
         """Where the shards of a split are."""

@@ -16,6 +16,7 @@ from pipeline.shards.manifest import read_manifest
 from pipeline.training.job import Job, run_name
 from pipeline.training.recipe import Row
 from pipeline.training.storage import RunFolder
+from pipeline.training.yardstick import SCORE
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ def train(job: Job, out: Path, *, listen: Callable[[Row], None]) -> Outcome:
     kept = RunFolder(f"{job.cluster.storage_path}/{name}")
     _announce(kept, name, storage=job.cluster.storage)
     result = _fit(job, name, listen)
-    best = result.get_best_checkpoint("select/pckh_final", "max")
+    best = result.get_best_checkpoint(SCORE, "max")
     scores = next(dict(metrics) for kept, metrics in result.best_checkpoints if kept == best)
     with result.checkpoint.as_directory() as folder:
         history = _history(Path(folder))
@@ -114,7 +115,7 @@ def _trainer(job: Job, name: str, queue: Any) -> Any:
             storage_path=job.cluster.storage_path,
             failure_config=ray.train.FailureConfig(max_failures=job.cluster.max_failures),
             checkpoint_config=ray.train.CheckpointConfig(
-                num_to_keep=2, checkpoint_score_attribute="select/pckh_final", checkpoint_score_order="max"
+                num_to_keep=2, checkpoint_score_attribute=SCORE, checkpoint_score_order="max"
             ),
         ),
     )

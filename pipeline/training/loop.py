@@ -135,8 +135,14 @@ def fit(run: Run, data: Data, reporter: Reporter, *, rank: int) -> None:
 
 
 def _scores(run: Run, data: Data) -> Row:
-    joints = len(run.recipe.skeleton.joints)
-    return select_metrics(run.average.module, data.select(), model=run.recipe.model, joints=joints)
+    recipe = run.recipe
+    return select_metrics(
+        run.average.module,
+        data.select(),
+        model=recipe.model,
+        joints=len(recipe.skeleton.joints),
+        yardstick=recipe.yardstick,
+    )
 
 
 def _one_step(run: Run, batch: ClipBatch, *, rank: int) -> Row:

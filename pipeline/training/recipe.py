@@ -6,6 +6,7 @@ from dsn.config import ModelConfig
 from dsn.loss import LossConfig
 from dsn.skeleton import Skeleton
 from pipeline.training.config import TrainConfig
+from pipeline.training.yardstick import Yardstick
 
 Row = dict[str, float]
 """A line of numbers about a run: `step`, and what was measured there."""
@@ -19,3 +20,5 @@ class Recipe:
     loss: LossConfig
     train: TrainConfig
     skeleton: Skeleton
+    yardstick: Yardstick
+    """What the score on select is measured by."""

@@ -1,4 +1,4 @@
-"""The score that chooses between checkpoints: PCKh on the select split."""
+"""The score that chooses between checkpoints: the percentage of correct keypoints (PCK) on the select split."""
 
 from collections.abc import Iterator
 
@@ -8,21 +8,19 @@ from torch import nn
 
 from dsn.codec import decode
 from dsn.config import ModelConfig
-from dsn.metrics import pckh_hits, rate
+from dsn.metrics import pck_hits, rate
 from dsn.network import SingleFrame
 from dsn.pixels import normalize
 from pipeline.shards.batch import ClipBatch
 from pipeline.training.step import forward
-
-THRESHOLD = 0.5
-"""A keypoint is right within this share of the head size."""
+from pipeline.training.yardstick import Yardstick
 
 
 @torch.inference_mode()
 def select_metrics(
-    network: nn.Module, batches: Iterator[ClipBatch], *, model: ModelConfig, joints: int
+    network: nn.Module, batches: Iterator[ClipBatch], *, model: ModelConfig, joints: int, yardstick: Yardstick
 ) -> dict[str, float]:
-    """PCKh@0.5 in percent, the mean over joints, of the readouts that training supervises.
+    """PCK by a yardstick in percent, the mean over joints, of the readouts that training supervises.
 
     Every rank calls it with its share of the samples, which may be empty; the counts of all ranks are added up, so all
     get the same numbers.
@@ -38,10 +36,14 @@ def select_metrics(
                 getattr(readouts, name).float().cpu(), input_size=model.input_size, config=model.heatmap
             )
             counts[row] += torch.stack(
-                pckh_hits(
-                    keypoints, batch.keypoints, visible=batch.visible, head_size=batch.head_size, threshold=THRESHOLD
+                pck_hits(
+                    keypoints,
+                    batch.keypoints,
+                    visible=batch.visible,
+                    unit=getattr(batch, yardstick.unit),
+                    threshold=yardstick.threshold,
                 )
             )
     if dist.is_initialized():
         dist.all_reduce(counts)
-    return {f"select/pckh_{name}": rate(*counts[row].long()).nanmean().item() for row, name in enumerate(names)}
+    return {f"select/pck_{name}": rate(*counts[row].long()).nanmean().item() for row, name in enumerate(names)}

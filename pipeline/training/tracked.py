@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ def _record(outcome: Outcome, job: Job, out: Path, tracker: Tracker, *, tags: Ma
             "name": outcome.name,
             "best": outcome.best,
             "samples": job.train.steps * job.train.batch_size,
+            "yardstick": asdict(job.recipe.yardstick),
             "tags": dict(tags),
         },
     )

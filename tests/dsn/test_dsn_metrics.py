@@ -1,15 +1,15 @@
 import torch
 
-from dsn.metrics import pckh_hits, rate
+from dsn.metrics import pck_hits, rate
 
 
 def test_hits_are_counted_within_the_share_of_each_persons_head() -> None:
     truth = torch.zeros(3, 2, 2)
     keypoints = torch.tensor([[[5.0, 0.0], [0.0, 5.1]], [[0.0, 9.0], [3.0, 4.0]], [[0.0, 0.0], [0.0, 0.0]]])
     visible = torch.tensor([[True, True], [True, False], [True, True]])
-    head_size = torch.tensor([10.0, 20.0, torch.nan])
+    unit = torch.tensor([10.0, 20.0, torch.nan])
 
-    hits, counted = pckh_hits(keypoints, truth, visible=visible, head_size=head_size, threshold=0.5)
+    hits, counted = pck_hits(keypoints, truth, visible=visible, unit=unit, threshold=0.5)
 
     assert hits.tolist() == [2, 0]
     assert counted.tolist() == [2, 1]

@@ -88,5 +88,6 @@ def batch(count: int = 2) -> ClipBatch:
         visible=torch.ones(count, 17, dtype=torch.bool),
         to_source=torch.tensor([[2.0, 0.0, 100.0], [0.0, 2.0, 200.0]]).expand(count, 2, 3),
         head_size=torch.full((count,), 10.0),
+        bbox_size=torch.full((count,), 30.0),
         samples=samples,
     )

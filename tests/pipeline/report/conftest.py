@@ -26,6 +26,7 @@ SCALE = 4.0
 """Source pixels in a pixel of a crop."""
 JOINTS = len(POSETRACK.joints)
 METHODS = ("final", "single_frame", "temporal", "copy", "interpolation")
+YARDSTICK = {"name": "PCKh@0.5", "unit": "head_size", "threshold": 0.5}
 
 Points = Float64[np.ndarray, "K 2"]
 
@@ -150,18 +151,19 @@ def write_runs(world: Sources) -> None:
     for name, folder in (("pretrain", world.pretrain), ("control", world.control), ("train", world.train)):
         folder.mkdir()
         columns = {"step": [10.0, 20.0, 30.0], "loss": [0.02, 0.01, np.nan], "loss/final": [0.015, 0.008, np.nan]}
-        columns["select/pckh_final"] = [np.nan, np.nan, 61.25]
+        columns["select/pck_final"] = [np.nan, np.nan, 61.25]
         if name == "train":
-            columns |= {"loss/dense": [0.005, 0.002, np.nan], "select/pckh_temporal": [np.nan, np.nan, 44.5]}
+            columns |= {"loss/dense": [0.005, 0.002, np.nan], "select/pck_temporal": [np.nan, np.nan, 44.5]}
         pd.DataFrame(columns).to_csv(folder / "history.csv", index=False)
-    best = {"step": 30.0, "select/pckh_final": 61.25}
-    write_json(world.train / "run.json", {"run_id": "r1", "name": "dual-abc", "best": best, "samples": 960, "tags": {}})
+    best = {"step": 30.0, "select/pck_final": 61.25}
+    run = {"run_id": "r1", "name": "dual-abc", "best": best, "samples": 960, "tags": {}, "yardstick": YARDSTICK}
+    write_json(world.train / "run.json", run)
     trials = pd.DataFrame(
         {
             "trial": ["t0", "t1", "t2"],
             "status": ["finished", "finished", "error"],
             "step": [30, 10, np.nan],
-            "select/pckh_final": [55.5, 12.25, np.nan],
+            "select/pck_final": [55.5, 12.25, np.nan],
             "train.learning_rate": [0.0003, 0.002, 0.05],
         }
     )

@@ -91,7 +91,10 @@ def test_bars_carry_the_scores_by_group_of_readouts_and_controls(sources: Source
 def test_steps_are_counted_from_the_random_weights_on(sources: Sources) -> None:
     inputs = read_inputs(sources)
 
-    points = {one.label: (one.x, one.y) for one in select_chart(inputs.histories, methods([])).series}
+    points = {
+        one.label: (one.x, one.y)
+        for one in select_chart(inputs.histories, methods([]), yardstick=inputs.run["yardstick"]).series
+    }
 
     assert points == {
         "single frame, from random weights": ((30.0,), (61.25,)),

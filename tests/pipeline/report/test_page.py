@@ -199,7 +199,7 @@ def test_a_model_that_was_not_promoted_is_not_said_to_be(sources: Sources, confi
 
 
 def test_without_a_search_the_page_says_so(sources: Sources, config: ReportConfig) -> None:
-    (sources.tune / "trials.csv").write_text("trial,status,step,select/pckh_final\n", encoding="utf-8")
+    (sources.tune / "trials.csv").write_text("trial,status,step,select/pck_final\n", encoding="utf-8")
     write_json(sources.tune / "best.json", {"chosen": {}, "trials": 0})
 
     assert "No search was made" in words(render(read_inputs(sources), config))

@@ -8,7 +8,7 @@ import pytest
 from pipeline.posetrack.index import Index
 from pipeline.refusal import Refusal
 from pipeline.shards.border import Views
-from pipeline.shards.plan import assign, clips, refuse_overlap
+from pipeline.shards.plan import assign, clips, count_heads, refuse_overlap
 from pipeline.shards.recipe import Recipe, Split
 
 
@@ -88,3 +88,16 @@ def test_where_nothing_moves_a_view_the_stored_crop_is_the_input(make_recipe: Ca
     still = Views(rotation=0.0, rotation_probability=0.0, scale=0.0, shift=0.0)
 
     assert replace(make_recipe(), views=still).stored_size == (32, 24)
+
+
+def test_heads_are_counted_among_a_splits_samples(index: Index, make_recipe: Callable[..., Recipe]) -> None:
+    plan = assign(clips(index)["select"], "select", make_recipe().shard)
+    heads = index.people["head_bbox"].tolist()
+    first, second = plan["row"][:2]
+    heads[first], heads[second] = np.full(4, np.nan), np.zeros(4)
+    others = index.people.index[index.people["video"] == "000001_a"]
+    for row in others:
+        heads[row] = np.full(4, np.nan)
+
+    assert count_heads(index, plan) == 14
+    assert count_heads(replace(index, people=index.people.assign(head_bbox=pd.Series(heads))), plan) == 12

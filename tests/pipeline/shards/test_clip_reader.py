@@ -178,6 +178,12 @@ def test_neighbour_crops_leave_out_samples_without_a_neighbour_bbox(packed: Path
             assert torch.allclose(affine, own[key], atol=1e-4)
 
 
+def test_the_size_of_a_bbox_is_its_longer_side_in_input_pixels(packed: Path) -> None:
+    batch = next(evaluation_batches(packed / "val", input_size=SIZE, batch_size=1))
+
+    assert batch.bbox_size[0].item() == pytest.approx(16 / float(batch.to_source[0, 0, 0]))
+
+
 def test_an_unknown_head_size_is_nan(make_sample: Callable[..., ClipSample]) -> None:
     clips = [
         Clip(

@@ -26,7 +26,7 @@ def manifest_of(sizes: list[int]) -> Manifest:
         for n, size in enumerate(sizes)
     )
     return Manifest(
-        split="train", samples=sum(sizes), shards=shards, stored_size=(48, 36), clip=(-1, 0, 1), recipe=RECIPE,
+        split="train", samples=sum(sizes), heads=0, shards=shards, stored_size=(48, 36), clip=(-1, 0, 1), recipe=RECIPE,
         source_digest="", skeleton=POSETRACK,
     )  # fmt: skip
 

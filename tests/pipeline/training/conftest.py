@@ -22,6 +22,7 @@ from pipeline.shards.batch import ClipBatch
 from pipeline.shards.sample import ClipSample, make_key
 from pipeline.training.config import TrainConfig
 from pipeline.training.recipe import Recipe
+from pipeline.training.yardstick import HEADS
 
 
 @pytest.fixture
@@ -62,7 +63,7 @@ def recipe() -> Recipe:
         evaluate_every=4,
     )
     loss = LossConfig(final=1.0, keypoint=1.0, dense=1.0, visual=0.0, reconstruction=1e-4)
-    return Recipe(model=model, loss=loss, train=train, skeleton=POSETRACK)
+    return Recipe(model=model, loss=loss, train=train, skeleton=POSETRACK, yardstick=HEADS)
 
 
 def _sample(person: int) -> ClipSample:
@@ -104,6 +105,7 @@ class Noise:
             visible=torch.ones(count, 17, dtype=torch.bool),
             to_source=torch.eye(2, 3).expand(count, 2, 3),
             head_size=torch.full((count,), 10.0),
+            bbox_size=torch.full((count,), 30.0),
             samples=tuple(_sample(person) for person in range(count)),
         )
 

@@ -73,7 +73,7 @@ def test_progress_comes_at_every_interval_and_at_the_end(recipe: Recipe, noise: 
     fit(fresh(recipe), noise, kept, rank=0)
 
     assert [row["step"] for row in kept.rows if "loss" in row] == [2, 4, 6, 8]
-    assert [row["step"] for row in kept.rows if "select/pckh_final" in row] == [4, 8]
+    assert [row["step"] for row in kept.rows if "select/pck_final" in row] == [4, 8]
     assert [folder.name for folder in kept.saved] == ["step_4", "step_8"]
 
 

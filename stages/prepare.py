@@ -11,11 +11,11 @@ from pipeline.posetrack.index import DataConfig, PrepareConfig, prepare, read_in
 PARAMS = Path("params.yaml")
 
 
-def main(root: Path, out: Path) -> None:
+def main(root: Path, out: Path, page: Path) -> None:
     """Index the dataset as params.yaml says, and show what is wrong with it."""
     config = params.load(PARAMS, "prepare", into=PrepareConfig)
     prepare(root, out, config, boxes=params.load(PARAMS, "data", into=DataConfig).boxes)
-    write_page(out / "checks.html", read_json(out / "checks.json"), root, skeleton=read_index(out).skeleton)
+    write_page(page, read_json(out / "checks.json"), root, skeleton=read_index(out).skeleton)
 
 
 if __name__ == "__main__":

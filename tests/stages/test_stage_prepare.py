@@ -24,9 +24,10 @@ def test_prepare_indexes_what_its_arguments_name(
     (tmp_path / "params.yaml").write_text(PARAMS)
     monkeypatch.chdir(tmp_path)
 
-    prepare.main(posetrack_sample, Path("index"))
+    prepare.main(posetrack_sample, Path("index"), Path("checks.html"))
 
     assert len(read_index(tmp_path / "index").videos) == 5
+    assert (tmp_path / "checks.html").is_file()
 
 
 def test_prepare_refuses_an_unknown_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,4 +35,4 @@ def test_prepare_refuses_an_unknown_key(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
 
     with pytest.raises(Refusal, match=r"prepare.shares is not a known key"):
-        prepare.main(tmp_path, tmp_path / "index")
+        prepare.main(tmp_path, tmp_path / "index", tmp_path / "checks.html")

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+import dsn.vitpose  # noqa: F401  (makes its names known to timm)
 from dsn.config import BackboneConfig
 from dsn.grid import to_tokens
 

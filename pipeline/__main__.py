@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -118,6 +118,24 @@ def describe(
     from pipeline.describe import described, shown  # noqa: PLC0415
 
     print(shown(described(Path("params.yaml"), Path("presets"), names=presets or []), as_json=json))
+
+
+@app.command()
+def import_weights(
+    file: Annotated[Path, typer.Argument(help="A published .safetensors or .pth file.")],
+    out: Annotated[Path, typer.Option(help="Folder for the network.")],
+    new: Annotated[list[str] | None, typer.Option(help="Beginning of names that may stay random, as `head`.")] = None,
+    joints: Annotated[Literal["coco", "posetrack"], typer.Option(help="Order of the published channels.")] = "coco",
+) -> None:
+    """Make a network for training to start from out of ViTPose's, HRNet's or timm's weights.
+
+    Example: python -m pipeline import-weights vitpose-b.pth --out weights/vitpose
+    """
+    from pipeline.weights import import_weights as import_published  # noqa: PLC0415
+    from pipeline.weights import told  # noqa: PLC0415
+
+    adoption = import_published(file, out, params_file=Path("params.yaml"), joints=joints, new=new or [])
+    print(told(adoption, out))
 
 
 @config.command()

@@ -20,6 +20,7 @@ from pipeline.shards.recipe import ShardConfig
 from pipeline.tracking.config import TrackingConfig
 from pipeline.tracking.gate import GateConfig
 from pipeline.training.config import TrainConfig
+from pipeline.training.start import WeightsConfig
 
 SECTIONS: dict[str, type[Any]] = {
     "cluster": ClusterConfig,
@@ -38,6 +39,7 @@ SECTIONS: dict[str, type[Any]] = {
     "tracking": TrackingConfig,
     "train": TrainConfig,
     "tune": TuneConfig,
+    "weights": WeightsConfig,
 }
 
 

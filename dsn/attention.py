@@ -1,22 +1,36 @@
 """Attention, its blocks, and fixed positions: the parts that the streams are made of."""
 
 import math
+from functools import partial
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
+
+
+class ZeroLinear(nn.Linear):
+    """A linear layer that starts at zero: a branch that it ends adds nothing at first to what is there already."""
+
+    def reset_parameters(self) -> None:
+        """Zero weights; the draws that other layers take are taken too, so that the next layer gets the same ones."""
+        super().reset_parameters()
+        nn.init.zeros_(self.weight)
+        nn.init.zeros_(self.bias)
 
 
 class Attention(nn.Module):
     """Multi-head attention of queries to a context; without a mask, and never keeping a Q x L matrix (SDPA)."""
 
-    def __init__(self, width: int, *, context_width: int, heads: int) -> None:
+    def __init__(self, width: int, *, context_width: int, heads: int, last: type[nn.Linear] = nn.Linear) -> None:
+        """End in a layer of the type `last`."""
         super().__init__()
         self.heads = heads
         self.query = nn.Linear(width, width)
         self.key_value = nn.Linear(context_width, 2 * width)
-        self.out = nn.Linear(width, width)
+        self.out = last(width, width)
 
     def forward(self, queries: Float[Tensor, "B Q D"], context: Float[Tensor, "B L E"]) -> Float[Tensor, "B Q D"]:
         """What each query gathers from the context of the same batch item."""
@@ -33,11 +47,12 @@ class Attention(nn.Module):
 class Mlp(nn.Module):
     """Linear, GELU, linear; the hidden layer is `ratio` times as wide."""
 
-    def __init__(self, width: int, *, ratio: float) -> None:
+    def __init__(self, width: int, *, ratio: float, last: type[nn.Linear] = nn.Linear) -> None:
+        """End in a layer of the type `last`."""
         super().__init__()
         hidden = round(width * ratio)
         self.hidden = nn.Linear(width, hidden)
-        self.out = nn.Linear(hidden, width)
+        self.out = last(hidden, width)
 
     def forward(self, tokens: Float[Tensor, "*B D"]) -> Float[Tensor, "*B D"]:
         """Each token by itself."""
@@ -63,11 +78,41 @@ class Block(nn.Module):
         return out
 
 
-def zero(layer: nn.Linear) -> nn.Linear:
-    """The layer with zero weights, so that a branch it ends starts by adding nothing to what is there already."""
-    nn.init.zeros_(layer.weight)
-    nn.init.zeros_(layer.bias)
-    return layer
+class CrossBlock(nn.Module):
+    """Pre-norm cross-attention, then an MLP, each added to the queries; what is added starts at zero."""
+
+    def __init__(self, width: int, *, context_width: int, heads: int, mlp_ratio: float) -> None:
+        super().__init__()
+        self.query_norm = nn.LayerNorm(width)
+        self.context_norm = nn.LayerNorm(context_width)
+        self.attention = Attention(width, context_width=context_width, heads=heads, last=ZeroLinear)
+        self.mlp_norm = nn.LayerNorm(width)
+        self.mlp = Mlp(width, ratio=mlp_ratio, last=ZeroLinear)
+
+    def forward(self, queries: Float[Tensor, "B Q D"], context: Float[Tensor, "B L E"]) -> Float[Tensor, "B Q D"]:
+        """The queries, with what they gathered from the context."""
+        tokens = queries + self.attention(self.query_norm(queries), self.context_norm(context))
+        out: Tensor = tokens + self.mlp(self.mlp_norm(tokens))
+        return out
+
+
+class Stack(nn.ModuleList):
+    """Blocks one after the other, whose activations are kept for the backward pass or computed anew in it."""
+
+    def __init__(self, blocks: list[nn.Module], *, checkpointing: bool) -> None:
+        super().__init__(blocks)
+        self.apply_block = partial(checkpoint, use_reentrant=False) if checkpointing else _apply
+
+    def forward(self, tokens: Float[Tensor, "*B D"], **options: Any) -> Float[Tensor, "*B D"]:
+        """Tokens through every block; each block takes the options."""
+        for block in self:
+            tokens = self.apply_block(block, tokens, **options)
+        return tokens
+
+
+def _apply(block: nn.Module, tokens: Tensor, **options: Any) -> Tensor:
+    out: Tensor = block(tokens, **options)
+    return out
 
 
 def sine_cosine(positions: Float[Tensor, " N"], *, width: int) -> Float[Tensor, "N width"]:

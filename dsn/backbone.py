@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import dsn.vitpose  # noqa: F401  (makes its names known to timm)
-from dsn.config import BackboneConfig
 from dsn.grid import to_tokens
+from dsn.parts import BackboneConfig
 
 
 class PlainBackbone(nn.Module):
@@ -19,7 +19,7 @@ class PlainBackbone(nn.Module):
 
     def __init__(self, config: BackboneConfig, *, input_size: tuple[int, int]) -> None:
         super().__init__()
-        self.body = _create(config.name, num_classes=0, global_pool="", img_size=input_size)
+        self.body = _create(config.name, num_classes=0, global_pool="", img_size=input_size, **_drop_path(config))
         patch = self.body.patch_embed.patch_size[0]
         if patch != config.stride:
             raise ValueError(f"backbone.stride: got {config.stride}, wanted {patch}: the patch size of {config.name}")
@@ -44,7 +44,7 @@ class PyramidBackbone(nn.Module):
             raise ValueError(f"backbone.stride: got {config.stride}, wanted one of {reductions}, as {config.name} has")
         levels = tuple(index for index, stride in enumerate(reductions) if stride >= config.stride)
         size = {"img_size": input_size} if _wants_size(config.name) else {}
-        body = _create(config.name, features_only=True, out_indices=levels, **size)
+        body = _create(config.name, features_only=True, out_indices=levels, **size, **_drop_path(config))
         self.body = body.to(memory_format=torch.channels_last)
         self.has_channels_last = getattr(contract, "output_fmt", None) == "NHWC"
         self.grid_size = (input_size[0] // config.stride, input_size[1] // config.stride)
@@ -73,6 +73,11 @@ def _wants_size(name: str) -> bool:
     return hasattr(getattr(_describe(name), "patch_embed", None), "img_size")
 
 
+def _drop_path(config: BackboneConfig) -> dict[str, float]:
+    """The option for a share other than 0: not every network of timm's knows it."""
+    return {"drop_path_rate": config.drop_path} if config.drop_path else {}
+
+
 def _create(name: str, **options: Any) -> Any:
     """A randomly initialised timm network; what it has beyond `nn.Module` is timm's contract."""
     return timm.create_model(name, pretrained=False, **options)
@@ -85,8 +90,10 @@ def _describe(name: str, **options: Any) -> Any:
         return _create(name, **options)
 
 
-def build_backbone(config: BackboneConfig, *, input_size: tuple[int, int]) -> PlainBackbone | PyramidBackbone:
-    """The backbone, randomly initialised.
+def build_backbone(
+    config: BackboneConfig, *, input_size: tuple[int, int], checkpointing: bool
+) -> PlainBackbone | PyramidBackbone:
+    """The backbone, randomly initialised; with `checkpointing` it computes activations anew in the backward pass.
 
     Raises:
         ValueError: timm does not know the name, or the network has no such stride.
@@ -94,7 +101,10 @@ def build_backbone(config: BackboneConfig, *, input_size: tuple[int, int]) -> Pl
     if not timm.is_model(config.name):
         raise ValueError(f"backbone.name: got {config.name}, wanted a model that timm {timm.__version__} knows")
     kind = PlainBackbone if hasattr(_describe(config.name), "num_prefix_tokens") else PyramidBackbone
-    return kind(config, input_size=input_size)
+    backbone = kind(config, input_size=input_size)
+    if checkpointing:
+        backbone.body.set_grad_checkpointing(enable=True)
+    return backbone
 
 
 def freeze_batch_norm(network: nn.Module) -> None:

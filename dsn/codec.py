@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from dsn.config import HeatmapConfig
+from dsn.parts import HeatmapConfig
 
 FLOOR = 1e-6
 """Heatmap values below this count as this where logarithms are taken."""

@@ -1,163 +1,32 @@
 """The `model` section of params.yaml: everything needed to build a network again, and saved beside its weights."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Literal, TypeVar, get_type_hints
 
+from dsn.parts import (
+    BackboneConfig,
+    ClipConfig,
+    ContextConfig,
+    EncoderConfig,
+    FusionConfig,
+    HeadConfig,
+    HeatmapConfig,
+    InteractionConfig,
+    TemporalConfig,
+    VisualConfig,
+    check,
+)
+
 Config = TypeVar("Config")
 
-
-def check(key: str, got: object, *, wanted: str, holds: bool) -> None:
-    """Raise ValueError "key: got X, wanted Y" unless the condition `holds`."""
-    if not holds:
-        raise ValueError(f"{key}: got {got}, wanted {wanted}")
-
-
-def is_power_of_two(number: int) -> bool:
-    """Whether a factor can be reached by doubling 1."""
-    return number > 0 and number.bit_count() == 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClipConfig:
-    """Which frames stand around the keyframe."""
-
-    offsets: tuple[int, ...]
-    """S supporting frames, as frames after (or, negative, before) the keyframe, in ascending order."""
-
-    def __post_init__(self) -> None:
-        """Refuse the keyframe among its own supporting frames, and any other order than time's."""
-        ordered = all(left < right for left, right in zip(self.offsets, self.offsets[1:], strict=False))
-        check("clip.offsets", self.offsets, wanted="at least one", holds=len(self.offsets) > 0)
-        check("clip.offsets", self.offsets, wanted="ascending offsets, none twice", holds=ordered)
-        check("clip.offsets", self.offsets, wanted="no 0: that is the keyframe", holds=0 not in self.offsets)
-
-    @property
-    def keyframe_position(self) -> int:
-        """Where the keyframe stands among the S + 1 frames of a clip in time's order."""
-        return sum(offset < 0 for offset in self.offsets)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeatmapConfig:
-    """The maps that are learned."""
-
-    stride: int
-    """Input pixels per heatmap cell."""
-    sigma: float
-    """Standard deviation of a target's Gaussian, in cells."""
-    encoding: Literal["udp", "gaussian"]
-    """How keypoints become targets. `udp`: without bias. `gaussian`: around the nearest cell, as published."""
-    decoding: Literal["newton", "dark", "quarter"]
-    """How a map's maximum is refined. `newton`: by one Newton step on its logarithm. `dark`: the same on the smoothed
-    map. `quarter`: by a quarter of a cell towards the higher neighbour."""
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be drawn."""
-        check("heatmap.stride", self.stride, wanted="a power of two", holds=is_power_of_two(self.stride))
-        check("heatmap.sigma", self.sigma, wanted="more than 0", holds=self.sigma > 0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BackboneConfig:
-    """The image network, shared by all frames, and the token grid it gives."""
-
-    name: str
-    """A timm model: a plain ViT, or a hierarchical or convolutional network with timm's feature contract."""
-    stride: int
-    """Input pixels per token. A ViT's patch size; for others any level's reduction, reached by coarser levels too."""
-    width: int
-    """Channels of a token; a plain ViT of this very width is not projected."""
-
-    def __post_init__(self) -> None:
-        """Refuse sizes that are none; timm itself refuses unknown names."""
-        check("backbone.stride", self.stride, wanted="a power of two", holds=is_power_of_two(self.stride))
-        check("backbone.width", self.width, wanted="at least 1", holds=self.width >= 1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EncoderConfig:
-    """Space-time attention over the supporting frames, on a grid and a width of its own."""
-
-    stride: int
-    """Input pixels per encoder token: the backbone's stride, or that times a power of two."""
-    width: int
-    """Channels of an encoder token."""
-    heads: int
-    """Attention heads of every block."""
-    mlp_ratio: float
-    """Hidden width of a block's MLP, as a multiple of its width."""
-    joint_blocks: int
-    """Blocks whose tokens attend to all tokens of all supporting frames; they come first."""
-    divided_blocks: int
-    """Blocks whose tokens attend along time, then within their frame."""
-    temporal_positions: Literal["learnable", "sincos", "none"]
-    """How a token is told its frame."""
-
-    def __post_init__(self) -> None:
-        """Refuse widths that heads and sine-cosine positions cannot share."""
-        divisor = math.lcm(4, self.heads) if self.heads > 0 else 0
-        check("encoder.heads", self.heads, wanted="at least 1", holds=self.heads >= 1)
-        wanted = f"a multiple of {divisor} (4 for sine-cosine positions, {self.heads} for the heads)"
-        check("encoder.width", self.width, wanted=wanted, holds=self.width > 0 and self.width % divisor == 0)
-        check("encoder.stride", self.stride, wanted="a power of two", holds=is_power_of_two(self.stride))
-        check("encoder.mlp_ratio", self.mlp_ratio, wanted="more than 0", holds=self.mlp_ratio > 0)
-        check("encoder.joint_blocks", self.joint_blocks, wanted="0 or more", holds=self.joint_blocks >= 0)
-        check("encoder.divided_blocks", self.divided_blocks, wanted="0 or more", holds=self.divided_blocks >= 0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TemporalConfig:
-    """The temporal stream behind the encoder: keypoint tokens and context tokens read the supporting frames."""
-
-    blocks: int
-    """Blocks in which keypoint tokens, context tokens and the supporting frames' tokens meet."""
-    context_patch: int
-    """Side of the square that one context token reconstructs, in input pixels of the keyframe."""
-
-    def __post_init__(self) -> None:
-        """Refuse tokens that would never read a frame."""
-        check("temporal.blocks", self.blocks, wanted="at least 1", holds=self.blocks >= 1)
-        check("temporal.context_patch", self.context_patch, wanted="at least 1", holds=self.context_patch >= 1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VisualConfig:
-    """The visual stream: keyframe tokens attend to the time-mean of the supporting frames' encoder tokens."""
-
-    heads: int
-    """Attention heads."""
-    mlp_ratio: float
-    """Hidden width of its MLP, as a multiple of the backbone's width."""
-
-    def __post_init__(self) -> None:
-        """Refuse sizes that are none."""
-        check("visual.heads", self.heads, wanted="at least 1", holds=self.heads >= 1)
-        check("visual.mlp_ratio", self.mlp_ratio, wanted="more than 0", holds=self.mlp_ratio > 0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FusionConfig:
-    """How the two streams become the final heatmap."""
-
-    mode: Literal["concat", "mean"]
-    """`concat`: an MLP of both streams' features, added to the visual ones, read by the final head. `mean`: the average
-    of the two streams' heatmaps; nothing is learned."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeadConfig:
-    """Readouts of a token grid as heatmaps."""
-
-    width: int
-    """Channels behind each deconvolution."""
-    norm: Literal["group", "batch"]
-    """Behind each deconvolution: GroupNorm and GELU, or BatchNorm and ReLU, as published heads have it."""
-
-    def __post_init__(self) -> None:
-        """Refuse widths that are none."""
-        check("head.width", self.width, wanted="a multiple of 8", holds=self.width >= 8 and self.width % 8 == 0)
+INTERACTIVE = {
+    "concat": ("to_visual", "to_temporal", "mutual"),
+    "gated": ("to_visual", "to_temporal", "mutual"),
+    "temporal_queries": ("to_visual", "to_temporal", "mutual"),
+    "keypoint_queries": ("to_visual",),
+}
+"""By fusion, the interactions whose outcome it takes in; others would be trained by nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,30 +45,101 @@ class ModelConfig:
     """Space-time attention."""
     temporal: TemporalConfig
     """Temporal stream."""
+    context: ContextConfig
+    """Reconstruction of the keyframe."""
     visual: VisualConfig
     """Visual stream."""
+    interaction: InteractionConfig
+    """Streams to each other."""
     fusion: FusionConfig
     """Both streams together."""
     head: HeadConfig
     """Heatmap readouts."""
+    init: Literal["torch", "timm", "mae"]
+    """How linear layers other than the backbone's start: as torch has them, by truncated normals of 0.02, or by
+    Xavier's uniform, the two with zero biases."""
+    checkpointing: bool
+    """Whether training computes activations anew in the backward pass instead of keeping them: half as fast again at
+    worst, for a fraction of the memory. It changes no number."""
 
     def __post_init__(self) -> None:
-        """Refuse grids that do not tile the input or each other."""
+        """Refuse grids that do not tile the input or each other, and switches that contradict each other."""
         self._check_grids()
+        self._check_switches()
         width, heads = self.backbone.width, self.visual.heads
         wanted = f"a divisor of backbone.width ({width})"
         check("visual.heads", heads, wanted=wanted, holds=width % heads == 0)
 
     def _check_grids(self) -> None:
         backbone, encoder, heatmap = self.backbone.stride, self.encoder.stride, self.heatmap.stride
-        wanted = f"a multiple of backbone.stride ({backbone})"
-        check("encoder.stride", encoder, wanted=wanted, holds=encoder % backbone == 0)
         wanted = f"at least twice heatmap.stride ({heatmap})"
         check("backbone.stride", backbone, wanted=wanted, holds=backbone >= 2 * heatmap)
-        for key, side in (("encoder.stride", encoder), ("temporal.context_patch", self.temporal.context_patch)):
+        sides = {"backbone.stride": backbone, "encoder.stride": encoder, "context.patch": self.context.patch}
+        for key, side in sides.items():
             wanted = f"positive multiples of {key} ({side})"
             tiled = all(pixels > 0 and pixels % side == 0 for pixels in self.input_size)
             check("input_size", self.input_size, wanted=wanted, holds=tiled)
+        if self.context.target == "features":
+            for key in ("context.patch", *(["encoder.stride"] if self.masks else [])):
+                wanted = f"a multiple of backbone.stride ({backbone}), whose features are reconstructed"
+                check(key, sides[key], wanted=wanted, holds=sides[key] % backbone == 0)
+
+    def _check_switches(self) -> None:
+        fusion, interaction = self.fusion.mode, self.interaction.mode
+        wanted = f"none: fusion {fusion} would not take it in"
+        taken = interaction == "none" or interaction in INTERACTIVE.get(fusion, ())
+        check("interaction.mode", interaction, wanted=wanted, holds=taken)
+        wanted = "another: temporal.keypoint_tokens is false, so there is nothing to ask with"
+        asks = fusion != "keypoint_queries" or self.temporal.keypoint_tokens
+        check("fusion.mode", fusion, wanted=wanted, holds=asks)
+        wanted = "none: nothing is encoded, so nothing would be reconstructed"
+        check("encoder.mask.kind", self.encoder.mask.kind, wanted=wanted, holds=self.encodes or not self.masks)
+        wanted = "tube: with one supporting frame none would be left"
+        frames = self.encoder.mask.kind != "frame" or len(self.clip.offsets) > 1
+        check("encoder.mask.kind", self.encoder.mask.kind, wanted=wanted, holds=frames)
+        wanted = f"none: fusion {fusion} leaves out the temporal stream, which context tokens belong to"
+        read = self.has_temporal or self.context.tokens == "none"
+        check("context.tokens", self.context.tokens, wanted=wanted, holds=read)
+
+    @property
+    def has_temporal(self) -> bool:
+        """Whether there is a temporal stream."""
+        return self.fusion.mode != "visual"
+
+    @property
+    def has_visual(self) -> bool:
+        """Whether the keyframe is looked at by a stream of its own."""
+        return self.fusion.mode != "temporal"
+
+    @property
+    def fuses_features(self) -> bool:
+        """Whether the final heatmaps are read from features of both streams, not made of heatmaps."""
+        return self.fusion.mode in INTERACTIVE
+
+    @property
+    def enhances(self) -> bool:
+        """Whether supporting frames enhance what the visual stream sees of the keyframe."""
+        return self.has_visual and self.visual.blocks > 0
+
+    @property
+    def encodes(self) -> bool:
+        """Whether anything reads the encoder."""
+        return self.has_temporal or (self.enhances and self.visual.source == "encoder")
+
+    @property
+    def reads_supporting(self) -> bool:
+        """Whether supporting frames are looked at: a network of one frame does without."""
+        return self.has_temporal or self.enhances
+
+    @property
+    def masks(self) -> bool:
+        """Whether supporting tokens are hidden in training."""
+        return self.encoder.mask.kind != "none"
+
+    @property
+    def watched(self) -> tuple[int, ...]:
+        """Offsets of the frames that the encoder and the temporal stream see, in their order."""
+        return (*self.clip.offsets, 0) if self.encoder.inputs == "all" else self.clip.offsets
 
     def grid_size(self, stride: int) -> tuple[int, int]:
         """Height and width of the grid whose cells are `stride` input pixels wide."""

@@ -20,7 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from dsn.attention import Attention
 from dsn.config import ModelConfig
-from dsn.heads import HeatmapHead
+from dsn.heads import Heads, HeatmapHead
 from dsn.network import DSN, SingleFrame, build, build_single_frame
 from dsn.skeleton import Skeleton
 
@@ -114,7 +114,7 @@ def _named_tensors(network: nn.Module) -> Iterator[tuple[str, Tensor]]:
 
 def _part_names(network: nn.Module) -> list[str]:
     """The network's own modules, and the two parts that gather from them."""
-    own = [name for name, module in network.named_children() if not isinstance(module, HeatmapHead)]
+    own = [name for name, module in network.named_children() if not isinstance(module, HeatmapHead | Heads)]
     return [*own, REST, HEADS]
 
 

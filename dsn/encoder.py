@@ -1,4 +1,4 @@
-"""The encoder: space-time attention over the supporting frames, which never sees the keyframe."""
+"""The encoder: space-time attention over the frames that the temporal stream watches."""
 
 from functools import partial
 
@@ -6,9 +6,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from dsn.attention import Attention, Block, Mlp, sine_cosine, sine_cosine_grid
-from dsn.config import EncoderConfig
-from dsn.grid import merge
+from dsn.attention import Attention, Block, Mlp, Stack, sine_cosine, sine_cosine_grid
+from dsn.config import ModelConfig
+from dsn.grid import Grid, regrid
+from dsn.parts import EncoderConfig
 
 
 class DividedBlock(nn.Module):
@@ -35,47 +36,36 @@ class DividedBlock(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Backbone tokens of the supporting frames to encoder tokens, on the encoder's own grid and width."""
+    """Backbone tokens of the S watched frames to encoder tokens, on the encoder's own grid and width."""
 
     space: Tensor
     time: Tensor
 
-    def __init__(
-        self,
-        config: EncoderConfig,
-        *,
-        offsets: tuple[int, ...],
-        grid_size: tuple[int, int],
-        grid_width: int,
-        factor: int,
-    ) -> None:
-        """Take in the grid of the backbone, `factor` of whose cells lie along the side of an encoder cell."""
+    def __init__(self, model: ModelConfig, *, encoder_grid: Grid, backbone_grid: Grid) -> None:
         super().__init__()
-        self.grid_size, self.factor = grid_size, factor
-        self.enter = nn.Linear(factor**2 * grid_width, config.width)
-        coarse = (grid_size[0] // factor, grid_size[1] // factor)
-        self.register_buffer("space", sine_cosine_grid(coarse, width=config.width), persistent=False)
-        positions = _temporal_positions(config, offsets=offsets)
+        config = model.encoder
+        self.enter = regrid(backbone_grid, encoder_grid)
+        self.register_buffer("space", sine_cosine_grid(encoder_grid.size, width=config.width), persistent=False)
+        positions = _temporal_positions(config, offsets=model.watched)
         if config.temporal_positions == "learnable":
             self.time = nn.Parameter(positions)
         else:
             self.register_buffer("time", positions, persistent=False)
         joint = partial(Block, config.width, heads=config.heads, mlp_ratio=config.mlp_ratio)
         divided = partial(DividedBlock, config.width, heads=config.heads, mlp_ratio=config.mlp_ratio)
-        self.joint = nn.Sequential(*(joint() for _ in range(config.joint_blocks)))
-        self.divided = nn.Sequential(*(divided() for _ in range(config.divided_blocks)))
+        self.joint = Stack([joint() for _ in range(config.joint_blocks)], checkpointing=model.checkpointing)
+        self.divided = Stack([divided() for _ in range(config.divided_blocks)], checkpointing=model.checkpointing)
 
-    def forward(self, supporting: Float[Tensor, "B S N C"]) -> Float[Tensor, "B S n D"]:
-        """Tokens that know where and when they are, and have seen the other supporting frames."""
-        merged = merge(supporting.flatten(0, 1), size=self.grid_size, factor=self.factor)
-        clips, frames = supporting.shape[:2]
-        tokens = (self.enter(merged) + self.space).reshape(clips, frames, len(self.space), -1) + self.time[:, None]
+    def forward(self, watched: Float[Tensor, "B S N C"]) -> Float[Tensor, "B S n D"]:
+        """Tokens that know where and when they are, and have seen the other frames."""
+        entered = self.enter(watched.flatten(0, 1)) + self.space
+        tokens = entered.reshape(*watched.shape[:2], *entered.shape[1:]) + self.time[:, None]
         encoded: Tensor = self.divided(self.joint(tokens.flatten(1, 2)).reshape(tokens.shape))
         return encoded
 
 
 def _temporal_positions(config: EncoderConfig, *, offsets: tuple[int, ...]) -> Float[Tensor, "S D"]:
-    """A position for each supporting frame: to be learned, fixed by its offset from the keyframe, or none."""
+    """A position for each frame: to be learned, fixed by its offset from the keyframe, or none."""
     match config.temporal_positions:
         case "learnable":
             return nn.init.trunc_normal_(torch.empty(len(offsets), config.width), std=0.02)

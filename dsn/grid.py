@@ -3,8 +3,20 @@
 Token n of a (height, width) grid stands at row n // width and column n % width, everywhere in this package.
 """
 
+from dataclasses import dataclass
+
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """A grid of tokens."""
+
+    size: tuple[int, int]
+    """Height and width, in tokens."""
+    width: int
+    """Channels of a token."""
 
 
 def to_grid(tokens: Float[Tensor, "B N D"], *, size: tuple[int, int]) -> Float[Tensor, "B D h w"]:
@@ -33,3 +45,36 @@ def split(tokens: Float[Tensor, "B n E"], *, size: tuple[int, int], factor: int)
     channels = gathered // factor**2
     cells = tokens.reshape(batch, height // factor, width // factor, factor, factor, channels)
     return cells.transpose(2, 3).reshape(batch, height * width, channels)
+
+
+class Coarsen(nn.Module):
+    """A linear layer from the cells below a coarse grid's cell to that cell; the grids may also be equal."""
+
+    def __init__(self, before: Grid, after: Grid, *, layer: type[nn.Linear]) -> None:
+        super().__init__()
+        self.size, self.factor = before.size, before.size[0] // after.size[0]
+        self.linear = layer(self.factor**2 * before.width, after.width)
+
+    def forward(self, tokens: Float[Tensor, "B N C"]) -> Float[Tensor, "B n D"]:
+        """Tokens of the grid `after`."""
+        out: Tensor = self.linear(merge(tokens, size=self.size, factor=self.factor))
+        return out
+
+
+class Refine(nn.Module):
+    """A linear layer from a coarse grid's cell to the cells below it; the grids may also be equal."""
+
+    def __init__(self, before: Grid, after: Grid, *, layer: type[nn.Linear]) -> None:
+        super().__init__()
+        self.size, self.factor = after.size, after.size[0] // before.size[0]
+        self.linear = layer(before.width, self.factor**2 * after.width)
+
+    def forward(self, tokens: Float[Tensor, "B n D"]) -> Float[Tensor, "B N C"]:
+        """Tokens of the grid `after`."""
+        return split(self.linear(tokens), size=self.size, factor=self.factor)
+
+
+def regrid(before: Grid, after: Grid, *, layer: type[nn.Linear] = nn.Linear) -> Coarsen | Refine:
+    """From one grid to another, of which one is a power of two times as fine; `layer` is the type of linear layer."""
+    kind = Coarsen if before.size[0] >= after.size[0] else Refine
+    return kind(before, after, layer=layer)

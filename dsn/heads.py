@@ -1,14 +1,16 @@
 """Heads: token grids to heatmaps."""
 
 import math
+from functools import partial
 from itertools import pairwise
 from typing import Literal
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from dsn.config import HeadConfig, ModelConfig
+from dsn.config import ModelConfig
 from dsn.grid import to_grid
+from dsn.parts import HeadConfig
 
 
 class HeatmapHead(nn.Module):
@@ -53,3 +55,43 @@ def build_head(config: ModelConfig, *, joints: int) -> HeatmapHead:
         grid_size=config.grid_size(config.backbone.stride),
         factor=config.backbone.stride // config.heatmap.stride,
     )
+
+
+class Heads(nn.ModuleDict):
+    """The heads of a network, each under the name of the last readout that it reads."""
+
+    def __init__(self, config: ModelConfig, *, joints: int) -> None:
+        super().__init__()
+        self.names = _names(config)
+        self._new = partial(build_head, config, joints=joints)
+
+    def build(self, *readouts: str) -> None:
+        """Build what these readouts need and is not there yet."""
+        for name in (self.names[readout] for readout in readouts if readout in self.names):
+            if name not in self:
+                self[name] = self._new()
+
+    def of(self, readout: str) -> HeatmapHead | None:
+        """Who reads a readout; None where the network has no such readout."""
+        head = self[self.names[readout]] if readout in self.names else None
+        assert head is None or isinstance(head, HeatmapHead)
+        return head
+
+    def read(
+        self, readout: str, tokens: Float[Tensor, "B N D"], *, change: Float[Tensor, "B K C"] | None = None
+    ) -> Float[Tensor, "B K h w"] | None:
+        """Its heatmaps."""
+        head = self.of(readout)
+        return None if head is None else head(tokens, change=change)
+
+
+def _names(config: ModelConfig) -> dict[str, str]:
+    """By readout that a head reads, the name of that head."""
+    has = {
+        "dense": config.has_temporal and config.temporal.dense_readout,
+        "keypoint": config.has_temporal and config.temporal.keypoint_tokens,
+        "visual": config.has_visual,
+        "final": config.fuses_features,
+    }
+    shared = {"none": (), "visual": ("visual",), "all": tuple(has)}[config.head.sharing]
+    return {readout: "final" if readout in shared else readout for readout, there in has.items() if there}

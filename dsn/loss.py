@@ -5,8 +5,7 @@ from dataclasses import dataclass, fields
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from dsn.pixels import patchify
-from dsn.readouts import Readouts
+from dsn.readouts import Readouts, Reconstruction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +21,9 @@ class LossConfig:
     visual: float
     """Weight of the visual stream's error."""
     reconstruction: float
-    """Weight of the squared error of the keyframe's normalised pixels."""
+    """Weight of the squared error of the keyframe's reconstruction."""
+    masked: float
+    """Weight of the squared error of hidden supporting tokens' reconstruction."""
 
     def __post_init__(self) -> None:
         """Refuse negative weights, and a loss of nothing."""
@@ -41,7 +42,6 @@ def losses(
     targets: Float[Tensor, "B K h w"],
     *,
     supervised: Bool[Tensor, "B K"],
-    keyframe: Float[Tensor, "B 3 H W"],
     config: LossConfig,
 ) -> dict[str, Float[Tensor, ""]]:
     """The weighted terms by name; the loss is their sum.
@@ -56,8 +56,11 @@ def losses(
         if heatmaps is not None and weight > 0:
             views = heatmaps if name == "dense" else heatmaps[:, None]
             terms[name] = weight * heatmap_error(views, targets, supervised=supervised)
-    if readouts.reconstruction is not None and config.reconstruction > 0:
-        terms["reconstruction"] = config.reconstruction * pixel_error(readouts.reconstruction, keyframe)
+    rebuilt = {"reconstruction": readouts.reconstruction, "masked": readouts.masked}
+    for name, reconstruction in rebuilt.items():
+        weight = getattr(config, name)
+        if reconstruction is not None and weight > 0:
+            terms[name] = weight * reconstruction_error(reconstruction)
     return terms
 
 
@@ -72,7 +75,7 @@ def heatmap_error(
     return (errors * supervised).sum() / supervised.sum().clamp(min=1)
 
 
-def pixel_error(reconstruction: Float[Tensor, "B M P"], keyframe: Float[Tensor, "B 3 H W"]) -> Float[Tensor, ""]:
-    """Squared error of the keyframe's patches, averaged over all their numbers."""
-    patch = round((reconstruction.shape[2] / 3) ** 0.5)
-    return (reconstruction - patchify(keyframe, patch=patch)).square().mean()
+def reconstruction_error(reconstruction: Reconstruction) -> Float[Tensor, ""]:
+    """Squared error averaged over a patch's numbers, and over the patches that were hidden."""
+    errors = (reconstruction.guess - reconstruction.truth).square().mean(dim=-1)
+    return (errors * reconstruction.counted).sum() / reconstruction.counted.sum().clamp(min=1)

@@ -1,30 +1,59 @@
 """The dual-stream network and its single-frame control."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from dsn.backbone import build_backbone, freeze_batch_norm
 from dsn.config import ModelConfig
 from dsn.encoder import Encoder
-from dsn.fusion import ConcatFusion
-from dsn.heads import build_head
+from dsn.fusion import Fused, Streams, build_fusion
+from dsn.grid import Grid
+from dsn.heads import Heads, build_head
+from dsn.init import initialise
+from dsn.interaction import Interaction
 from dsn.readouts import Readouts
+from dsn.reconstruction import Reconstructions, build_mask
 from dsn.skeleton import Skeleton
-from dsn.temporal import TemporalReadouts, TemporalStream
+from dsn.temporal import TemporalFeatures, TemporalStream
 from dsn.visual import VisualStream
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """What is made of the frames that the temporal stream watches; None is what a network lacks."""
+
+    context: Float[Tensor, "B S m E"] | None
+    """What the visual stream attends to."""
+    encoded: Float[Tensor, "B S n D"] | None
+    """The encoder's tokens."""
+    features: TemporalFeatures | None
+    """The temporal stream's."""
+    keypoint: Float[Tensor, "B K h w"] | None
+    """Heatmaps read by the keypoint tokens."""
+    dense: Float[Tensor, "B S K h w"] | None
+    """The keyframe's heatmaps, once from each watched frame's tokens."""
+
+    @property
+    def answer(self) -> Float[Tensor, "B K h w"] | None:
+        """What the temporal stream answers: the mean of its ways of reading."""
+        ways = (self.keypoint, None if self.dense is None else self.dense.mean(dim=1))
+        maps = [way for way in ways if way is not None]
+        return sum(maps[1:], maps[0]) / len(maps) if maps else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
     """All that is kept of the supporting frames; it does not depend on the keyframe."""
 
-    encoded: Float[Tensor, "B S n D"]
-    """The encoder's tokens."""
-    temporal: TemporalReadouts
-    """The temporal stream's readouts."""
+    shown: Float[Tensor, "B S N C"]
+    """The backbone's tokens, some of which training may have hidden."""
+    hidden: Bool[Tensor, "B S n"] | None
+    """Which of the encoder's tokens that concerns."""
+    watched: Watched | None
+    """What is made of them; None where the keyframe is watched as well."""
 
 
 class SingleFrame(nn.Module):
@@ -32,8 +61,11 @@ class SingleFrame(nn.Module):
 
     def __init__(self, config: ModelConfig, *, skeleton: Skeleton) -> None:
         super().__init__()
-        self.backbone = build_backbone(config.backbone, input_size=config.input_size)
+        self.backbone = build_backbone(
+            config.backbone, input_size=config.input_size, checkpointing=config.checkpointing
+        )
         self.head = build_head(config, joints=len(skeleton.joints))
+        initialise(self, config.init)
 
     def forward(self, keyframe: Float[Tensor, "B 3 H W"]) -> Readouts:
         """Heatmaps of normalised frames (`dsn.pixels.normalize`)."""
@@ -41,57 +73,120 @@ class SingleFrame(nn.Module):
 
 
 class DSN(nn.Module):
-    """The dual-stream network: a temporal stream that never sees the keyframe, a visual stream, and their fusion."""
+    """The dual-stream network: a temporal stream that infers the keyframe's pose, a visual stream, and their fusion."""
 
     def __init__(self, config: ModelConfig, *, skeleton: Skeleton) -> None:
+        """Build the parts that the config asks for; heads come between, so that a seed gives each part its weights."""
         super().__init__()
-        joints, factor = len(skeleton.joints), config.encoder.stride // config.backbone.stride
-        self.backbone = build_backbone(config.backbone, input_size=config.input_size)
-        self.encoder = Encoder(
-            config.encoder,
-            offsets=config.clip.offsets,
-            grid_size=config.grid_size(config.backbone.stride),
-            grid_width=config.backbone.width,
-            factor=factor,
+        joints, grid = len(skeleton.joints), config.grid_size(config.backbone.stride)
+        backbone_grid = Grid(size=grid, width=config.backbone.width)
+        encoder_grid = Grid(size=config.grid_size(config.encoder.stride), width=config.encoder.width)
+        self.supporting_read = len(config.clip.offsets) if config.reads_supporting else 0
+        self.watches_keyframe = config.encoder.inputs == "all"
+        self.looks_at_encoded = config.visual.source == "encoder"
+        self.backbone = build_backbone(
+            config.backbone, input_size=config.input_size, checkpointing=config.checkpointing
         )
-        self.temporal = TemporalStream(config, joints=joints, factor=factor)
-        self.visual = VisualStream(config.visual, width=config.backbone.width, context_width=config.encoder.width)
-        self.fusion = ConcatFusion(config.backbone.width) if config.fusion.mode == "concat" else None
-        self.final_head = build_head(config, joints=joints)
+        grids = {"encoder_grid": encoder_grid, "backbone_grid": backbone_grid}
+        self.encoder = Encoder(config, **grids) if config.encodes else None
+        self.temporal = TemporalStream(config, joints=joints, **grids) if config.has_temporal else None
+        self.heads = Heads(config, joints=joints)
+        self.heads.build("dense", "keypoint")
+        self.visual = VisualStream(config) if config.enhances else None
+        self.interaction = Interaction(config)
+        self.fusion = build_fusion(config, joints=joints)
+        self.heads.build("visual", "final")
+        self.mask = build_mask(config)
+        self.reconstructions = Reconstructions(config)
+        initialise(self, config.init)
 
     def forward(self, keyframe: Float[Tensor, "B 3 H W"], supporting: Float[Tensor, "B S 3 H W"]) -> Readouts:
         """Every readout, from normalised frames (`dsn.pixels.normalize`)."""
-        frames = torch.cat([keyframe[:, None], supporting], dim=1)
+        frames = torch.cat([keyframe[:, None], supporting[:, : self.supporting_read]], dim=1)
         tokens = self.backbone(frames.flatten(0, 1))
         tokens = tokens.reshape(*frames.shape[:2], *tokens.shape[1:])
-        return self.read(tokens[:, 0], supporting=tokens[:, 1:])
+        memory = self.remember(tokens[:, 1:])
+        watched = self._watched(tokens[:, 0], memory=memory)
+        readouts = self._readouts(tokens[:, 0], watched=watched)
+        if not self.training:
+            return readouts
+        guess = None if watched.features is None else watched.features.guess
+        return replace(
+            readouts,
+            reconstruction=self.reconstructions.of_keyframe(guess, pixels=frames[:, 0], tokens=tokens[:, 0]),
+            masked=self.reconstructions.of_supporting(
+                watched.encoded, memory.hidden, pixels=frames[:, 1:], tokens=tokens[:, 1:]
+            ),
+        )
 
     def read(self, keyframe: Float[Tensor, "B N C"], *, supporting: Float[Tensor, "B S N C"]) -> Readouts:
-        """Every readout, from the backbone's tokens."""
+        """Every heatmap, from the backbone's tokens."""
         return self.answer(keyframe, memory=self.remember(supporting))
 
     def remember(self, supporting: Float[Tensor, "B S N C"]) -> Memory:
-        """What the temporal stream makes of the supporting frames' tokens; no keyframe goes in."""
-        encoded = self.encoder(supporting)
-        return Memory(encoded=encoded, temporal=self.temporal(encoded, supporting=supporting))
+        """What the temporal stream makes of the supporting frames' backbone tokens; no keyframe goes in."""
+        shown, hidden = self.mask(supporting)
+        return Memory(shown=shown, hidden=hidden, watched=None if self.watches_keyframe else self._watch(shown))
 
     def answer(self, keyframe: Float[Tensor, "B N C"], *, memory: Memory) -> Readouts:
-        """Every readout, from the keyframe's tokens and a memory that may serve several keyframes."""
-        temporal = memory.temporal
-        enhanced = self.visual(keyframe, encoded=memory.encoded)
-        visual = self.final_head(enhanced)
-        if self.fusion is None:
-            final = (temporal.answer + visual) / 2
-        else:
-            final = self.final_head(self.fusion(enhanced, temporal=temporal.features))
-        return Readouts(
-            final=final,
-            keypoint=temporal.keypoint,
-            dense=temporal.dense,
-            temporal=temporal.answer,
-            visual=visual,
-            reconstruction=temporal.reconstruction,
+        """Every heatmap, from the keyframe's backbone tokens and a memory that may serve several keyframes."""
+        return self._readouts(keyframe, watched=self._watched(keyframe, memory=memory))
+
+    def _watched(self, keyframe: Float[Tensor, "B N C"], *, memory: Memory) -> Watched:
+        if memory.watched is not None:
+            return memory.watched
+        return self._watch(torch.cat([memory.shown, keyframe[:, None]], dim=1))
+
+    def _watch(self, tokens: Float[Tensor, "B S N C"]) -> Watched:
+        """The temporal stream on the frames that it watches."""
+        encoded = None if self.encoder is None else self.encoder(tokens)
+        context = encoded if self.looks_at_encoded else tokens
+        if self.temporal is None:
+            return Watched(context=context, encoded=encoded, features=None, keypoint=None, dense=None)
+        features = self.temporal(encoded, watched=tokens)
+        dense = self.heads.read("dense", features.restored.flatten(0, 1))
+        return Watched(
+            context=context,
+            encoded=encoded,
+            features=features,
+            keypoint=self.heads.read("keypoint", features.mean, change=features.kernels),
+            dense=None if dense is None else dense.reshape(*tokens.shape[:2], *dense.shape[1:]),
         )
+
+    def _readouts(self, keyframe: Float[Tensor, "B N C"], *, watched: Watched) -> Readouts:
+        """The visual stream, and the fusion of both."""
+        enhanced = keyframe if self.visual is None else self.visual(keyframe, supporting=watched.context)
+        visual = self.heads.read("visual", enhanced)
+        fused = self._fuse(enhanced, visual, watched=watched)
+        return Readouts(
+            final=fused.heatmaps,
+            keypoint=watched.keypoint,
+            dense=watched.dense,
+            temporal=watched.answer,
+            visual=visual,
+            gate=fused.gate,
+        )
+
+    def _fuse(self, enhanced: Float[Tensor, "B N C"], visual: Tensor | None, *, watched: Watched) -> Fused:
+        """Both streams' answer, or that of the only one."""
+        answer = watched.answer
+        if self.fusion is None:
+            alone = visual if answer is None else answer
+            assert alone is not None
+            return Fused(heatmaps=alone)
+        assert watched.features is not None
+        assert answer is not None
+        assert visual is not None
+        looked, inferred = self.interaction(enhanced, watched.features.mean)
+        streams = Streams(
+            visual=looked,
+            visual_maps=visual,
+            temporal=inferred,
+            temporal_maps=answer,
+            keypoints=watched.features.keypoints,
+        )
+        fused: Fused = self.fusion(streams, self.heads.of("final"))
+        return fused
 
     def train(self, mode: bool = True) -> "DSN":  # noqa: FBT001, FBT002  (the signature is torch's)
         """Switch to training or evaluation; BatchNorm keeps to its stored statistics in both."""
@@ -121,14 +216,15 @@ class Start:
 
 
 def start_from(network: DSN, single_frame: SingleFrame) -> Start:
-    """Copy the trained backbone, and the trained head into all three heads, so that every readout starts with a pose.
+    """Copy the trained backbone, and the trained head into all heads, so that every readout starts with a pose.
 
     With concatenating fusion the final readout then equals the single-frame network's, until training moves it.
 
     Raises:
         ValueError: the networks were built from different backbones or heads.
     """
-    parts = {"backbone": single_frame.backbone} | dict.fromkeys(HEADS, single_frame.head)
+    heads = [f"heads.{name}" for name in network.heads]
+    parts = {"backbone": single_frame.backbone} | dict.fromkeys(heads, single_frame.head)
     given = {f"{part}.{name}": value for part, module in parts.items() for name, value in module.state_dict().items()}
     own = network.state_dict()
     wrong = sorted(name for part in parts for name in _differences(part, given=given, own=own))
@@ -136,10 +232,6 @@ def start_from(network: DSN, single_frame: SingleFrame) -> Start:
         raise ValueError(f"single-frame weights: got other names or shapes for {wrong}, wanted the network's own")
     network.load_state_dict(own | given)
     return Start(copied=tuple(sorted(given)), missing=tuple(sorted(set(own) - set(given))))
-
-
-HEADS = ("final_head", "temporal.dense_head", "temporal.keypoint_head")
-"""The heads of the dual-stream network that start as the single-frame network's head."""
 
 
 def _differences(part: str, *, given: dict[str, Tensor], own: dict[str, Tensor]) -> set[str]:

@@ -2,8 +2,20 @@
 
 from dataclasses import dataclass
 
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconstruction:
+    """What a network makes of M patches that it did not see, and what they are; in training only."""
+
+    guess: Float[Tensor, "B M P"]
+    """P numbers a patch."""
+    truth: Float[Tensor, "B M P"]
+    """Without a gradient."""
+    counted: Bool[Tensor, "B M"]
+    """Which patches were hidden."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,10 +27,14 @@ class Readouts:
     keypoint: Float[Tensor, "B K h w"] | None = None
     """Of the keypoint tokens; temporal stream."""
     dense: Float[Tensor, "B S K h w"] | None = None
-    """Of each supporting frame's tokens; temporal stream."""
+    """Of each watched frame's tokens; temporal stream."""
     temporal: Float[Tensor, "B K h w"] | None = None
-    """What the temporal stream answers, without the keyframe: the mean of `keypoint` and the mean of `dense`."""
+    """What the temporal stream answers: the mean of `keypoint` and of the mean of `dense`, or the one that there is."""
     visual: Float[Tensor, "B K h w"] | None = None
-    """Of the visual stream before fusion, by the final head."""
-    reconstruction: Float[Tensor, "B M P"] | None = None
-    """The keyframe's pixels from the context tokens; in training only."""
+    """Of the visual stream, before it interacts with the other."""
+    gate: Float[Tensor, "B K"] | None = None
+    """The temporal stream's share in each joint's final heatmap, where a gate decides on it."""
+    reconstruction: Reconstruction | None = None
+    """The keyframe from the context tokens."""
+    masked: Reconstruction | None = None
+    """The supporting frames' hidden tokens from the others."""

@@ -139,7 +139,7 @@ def import_weights(
 
 
 @config.command()
-def use(name: Annotated[str, typer.Argument(help="A preset: a file of presets/ without its ending.")]) -> None:
+def use(name: Annotated[str, typer.Argument(help="A preset: a file below presets/ without its ending.")]) -> None:
     """Write a preset into params.yaml, comments kept.
 
     Example: python -m pipeline config use posetrack18

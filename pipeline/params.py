@@ -86,28 +86,40 @@ def closest(word: str, known: list[str]) -> str:
 
 
 def use_preset(path: Path, presets: Path, name: str) -> None:
-    """Lay `presets/NAME.yaml` over the params file, whose comments stay.
+    """Lay the file `NAME.yaml`, anywhere below the folder `presets`, over the params file, whose comments stay.
 
-    Mappings are merged and null removes a key, as in JSON Merge Patch (RFC 7386).
+    Mappings are merged and null removes a key, as in JSON Merge Patch (RFC 7386). A preset whose `base` names another
+    is laid over that one, so whatever was chosen before, the result is the same.
     """
-    known = sorted(preset.stem for preset in presets.glob("*.yaml"))
-    if name not in known:
-        raise Refusal(f"preset `{name}` is not known{closest(name, known)}; wanted one of {', '.join(known)}")
     editor = YAML()
     editor.preserve_quotes = True
     editor.width = 4096
     document = editor.load(path.read_text(encoding="utf-8"))
-    _merge(document, read(presets / f"{name}.yaml"))
+    for overlay in _overlays(presets, name):
+        merge(document, overlay)
     text = io.StringIO()
     editor.dump(document, text)
     write_text(path, text.getvalue())
 
 
-def _merge(target: Any, patch: Mapping[str, Any]) -> None:
+def _overlays(presets: Path, name: str) -> list[dict[str, Any]]:
+    """What a preset lays over the params, its bases first."""
+    known = {preset.stem: preset for preset in sorted(presets.rglob("*.yaml"))}
+    if name not in known:
+        raise Refusal(
+            f"preset `{name}` is not known{closest(name, [*known])}; wanted one of {', '.join(sorted(known))}"
+        )
+    overlay = read(known[name])
+    base = overlay.pop("base", None)
+    return [*([] if base is None else _overlays(presets, base)), overlay]
+
+
+def merge(target: Any, patch: Mapping[str, Any]) -> None:
+    """Lay `patch` over `target`, in place (see `use_preset`)."""
     for key, value in patch.items():
         if value is None:
             target.pop(key, None)
         elif isinstance(value, Mapping) and isinstance(target.get(key), Mapping):
-            _merge(target[key], value)
+            merge(target[key], value)
         else:
             target[key] = value

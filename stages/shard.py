@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from dsn.config import ClipConfig
+from dsn.parts import ClipConfig
 from pipeline import params
 from pipeline.entry import run_stage
 from pipeline.posetrack.index import read_index

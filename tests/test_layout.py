@@ -135,6 +135,27 @@ def test_the_drawn_preset_is_the_default_and_undoes_every_other(name: str, tmp_p
     assert params.read(tmp_path / "params.yaml") == params.read(ROOT / "params.yaml")
 
 
+@pytest.mark.parametrize("name", [path.stem for path in OVERLAYS if path.parent.name == "network"])
+def test_the_network_v3_2_is_the_default_and_undoes_every_other(name: str, tmp_path: Path) -> None:
+    shutil.copyfile(ROOT / "params.yaml", tmp_path / "params.yaml")
+
+    params.use_preset(tmp_path / "params.yaml", ROOT / "presets", name)
+    params.use_preset(tmp_path / "params.yaml", ROOT / "presets", "v3_2")
+
+    assert params.read(tmp_path / "params.yaml") == params.read(ROOT / "params.yaml")
+
+
+@pytest.mark.parametrize("name", [path.stem for path in OVERLAYS if path.parent.name == "network"])
+def test_a_network_preset_fits_either_dataset_and_sets_no_size(name: str, tmp_path: Path) -> None:
+    shutil.copyfile(ROOT / "params.yaml", tmp_path / "params.yaml")
+
+    params.use_preset(tmp_path / "params.yaml", ROOT / "presets", "posetrack18")
+    params.use_preset(tmp_path / "params.yaml", ROOT / "presets", name)
+
+    check_params(tmp_path / "params.yaml")
+    assert params.read(tmp_path / "params.yaml")["model"]["encoder"]["width"] == 256
+
+
 @pytest.mark.parametrize("path", PAGES, ids=shown)
 def test_the_links_of_a_page_lead_somewhere(path: Path) -> None:
     targets = links(path.read_text(encoding="utf-8"))

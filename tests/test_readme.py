@@ -36,6 +36,7 @@ PHRASES = {
     "pipeline/report/page.css": "How the page looks",
     "pipeline/report/page.html.j2": "The page",
     "presets": "Overlays of params.yaml, written into it by `python -m pipeline config use NAME`",
+    "presets/network": "Variants of the network: what each changes of v3_2",
     "tests": "Mirrors the packages; each name is a claim",
     "tests/world": "What the tests make their small world of",
 }

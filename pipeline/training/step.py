@@ -43,8 +43,7 @@ def batch_losses(network: nn.Module, batch: ClipBatch, *, model: ModelConfig, lo
         config=model.heatmap,
     )
     readouts = forward(network, images, model=model)
-    keyframe = images[:, model.clip.keyframe_position if images.shape[1] > 1 else 0]
-    return losses(readouts, targets, supervised=supervised, keyframe=keyframe, config=loss)
+    return losses(readouts, targets, supervised=supervised, config=loss)
 
 
 def optimizer(network: nn.Module, config: TrainConfig) -> AdamW:

@@ -6,51 +6,21 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from dsn.config import (
-    BackboneConfig,
-    ClipConfig,
-    EncoderConfig,
-    FusionConfig,
-    HeadConfig,
-    HeatmapConfig,
-    ModelConfig,
-    TemporalConfig,
-    VisualConfig,
-)
-
-CONVOLUTIONAL = BackboneConfig(name="mobilenetv3_small_050", stride=8, width=24)
-TRANSFORMER = BackboneConfig(name="test_vit", stride=16, width=32)
+from dsn.config import ModelConfig
+from dsn.parts import BackboneConfig
+from tests.world.networks import CONVOLUTIONAL, TRANSFORMER, model_config
 
 
 @pytest.fixture
 def config() -> ModelConfig:
-    """A convolutional backbone at stride 8, and an encoder at 16."""
-    return ModelConfig(
-        input_size=(64, 48),
-        clip=ClipConfig(offsets=(-2, -1, 1)),
-        heatmap=HeatmapConfig(stride=4, sigma=1.0, encoding="udp", decoding="newton"),
-        backbone=CONVOLUTIONAL,
-        encoder=EncoderConfig(
-            stride=16,
-            width=16,
-            heads=2,
-            mlp_ratio=2.0,
-            joint_blocks=1,
-            divided_blocks=1,
-            temporal_positions="learnable",
-        ),
-        temporal=TemporalConfig(blocks=1, context_patch=16),
-        visual=VisualConfig(heads=2, mlp_ratio=2.0),
-        fusion=FusionConfig(mode="concat"),
-        head=HeadConfig(width=16, norm="group"),
-    )
+    """The default's switches, a convolutional backbone at stride 8, an encoder at 16, three supporting frames."""
+    return model_config(clip={"offsets": [-2, -1, 1]})
 
 
 @pytest.fixture(params=[CONVOLUTIONAL, TRANSFORMER], ids=["convolutional", "transformer"])
 def backbone(request: pytest.FixtureRequest) -> BackboneConfig:
     """A backbone of each kind."""
-    kind: BackboneConfig = request.param
-    return kind
+    return model_config(backbone=request.param).backbone
 
 
 @pytest.fixture

@@ -14,8 +14,9 @@ from safetensors.torch import save_file
 from torch import nn
 
 from dsn.adoption import Adoption, adopt
-from dsn.config import BackboneConfig, HeadConfig, HeatmapConfig, ModelConfig
+from dsn.config import ModelConfig
 from dsn.network import SingleFrame, build_single_frame
+from dsn.parts import BackboneConfig, HeadConfig, HeatmapConfig
 from dsn.published import COCO, Published, read, translate
 from dsn.skeleton import POSETRACK
 from tests.world.vitpose import (
@@ -39,9 +40,9 @@ def vitpose(config: ModelConfig) -> ModelConfig:
     """ViTPose-S at 64 x 48, which has a grid of four by three patches."""
     return replace(
         config,
-        backbone=BackboneConfig(name="vitpose_small", stride=16, width=WIDTH),
+        backbone=BackboneConfig(name="vitpose_small", stride=16, width=WIDTH, drop_path=0.0),
         heatmap=HeatmapConfig(stride=4, sigma=2.0, encoding="udp", decoding="dark"),
-        head=HeadConfig(width=256, norm="batch"),
+        head=HeadConfig(width=256, norm="batch", sharing="visual"),
     )
 
 
@@ -114,7 +115,7 @@ def test_a_part_is_never_taken_silently(vitpose: ModelConfig) -> None:
 
 
 def test_what_may_start_anew_is_left_as_it_was(vitpose: ModelConfig) -> None:
-    config = replace(vitpose, head=HeadConfig(width=16, norm="group"))
+    config = replace(vitpose, head=HeadConfig(width=16, norm="group", sharing="visual"))
     torch.manual_seed(3)
     before = build_single_frame(config, POSETRACK).head.state_dict()
     torch.manual_seed(3)
@@ -151,7 +152,7 @@ def timm_weights(name: str, **options: Any) -> Weights:
     [("test_vit", 16, 64), ("mobilenetv3_small_050", 8, 24), ("convnext_atto", 8, 24), ("resnet18", 8, 24)],
 )
 def test_a_checkpoint_of_timm_fills_its_backbone(config: ModelConfig, name: str, stride: int, width: int) -> None:
-    config = replace(config, backbone=BackboneConfig(name=name, stride=stride, width=width))
+    config = replace(config, backbone=BackboneConfig(name=name, stride=stride, width=width, drop_path=0.0))
     weights = timm_weights(name)
 
     network, adoption = adopted(config, translate(weights), new=("head", "backbone.project", "backbone.norm"))
@@ -172,7 +173,7 @@ def test_a_checkpoint_of_timm_fills_its_backbone(config: ModelConfig, name: str,
 
 
 def test_the_encoder_of_a_masked_autoencoder_is_taken_without_its_decoder(config: ModelConfig) -> None:
-    config = replace(config, backbone=BackboneConfig(name="test_vit", stride=16, width=64))
+    config = replace(config, backbone=BackboneConfig(name="test_vit", stride=16, width=64, drop_path=0.0))
     weights = timm_weights("test_vit", num_classes=0)
     weights |= {"mask_token": torch.zeros(1, 1, 8), "decoder_blocks.0.norm1.weight": torch.zeros(8)}
 
@@ -199,7 +200,7 @@ def hrnet_weights(*, prefix: str, readout: str) -> Weights:
 def test_an_hrnet_for_poses_fills_the_branches_and_its_readout_is_left_out(
     config: ModelConfig, prefix: str, readout: str
 ) -> None:
-    config = replace(config, backbone=BackboneConfig(name="hrnet_w18_small", stride=8, width=24))
+    config = replace(config, backbone=BackboneConfig(name="hrnet_w18_small", stride=8, width=24, drop_path=0.0))
     weights = hrnet_weights(prefix=prefix, readout=readout)
 
     with pytest.raises(ValueError, match=r"not published: .*backbone\.body\.incre_modules"):

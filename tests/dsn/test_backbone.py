@@ -5,10 +5,24 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from dsn.backbone import PlainBackbone, build_backbone
-from dsn.config import BackboneConfig, ModelConfig
+from dsn.backbone import PlainBackbone, PyramidBackbone, build_backbone
+from dsn.config import ModelConfig
 from dsn.network import build, build_single_frame
+from dsn.parts import BackboneConfig
 from dsn.skeleton import POSETRACK
+
+
+def _build(
+    name: str,
+    *,
+    stride: int,
+    width: int = 24,
+    size: tuple[int, int] = (64, 48),
+    drop_path: float = 0.0,
+    checkpointing: bool = False,
+) -> PlainBackbone | PyramidBackbone:
+    config = BackboneConfig(name=name, stride=stride, width=width, drop_path=drop_path)
+    return build_backbone(config, input_size=size, checkpointing=checkpointing)
 
 
 @pytest.mark.parametrize(
@@ -24,13 +38,13 @@ from dsn.skeleton import POSETRACK
     ],
 )
 def test_every_kind_of_backbone_gives_one_token_a_cell(name: str, stride: int) -> None:
-    backbone = build_backbone(BackboneConfig(name=name, stride=stride, width=24), input_size=(64, 96)).eval()
+    backbone = _build(name, stride=stride, size=(64, 96)).eval()
 
     assert backbone(torch.randn(2, 3, 64, 96)).shape == (2, (64 // stride) * (96 // stride), 24)
 
 
 def test_the_tokens_of_a_transformer_are_its_patches_in_order() -> None:
-    backbone = build_backbone(BackboneConfig(name="test_vit", stride=16, width=64), input_size=(64, 48))
+    backbone = _build("test_vit", stride=16, width=64)
     assert isinstance(backbone, PlainBackbone)
     backbone.body.blocks, backbone.body.norm = nn.Identity(), nn.Identity()
     frame = torch.randn(1, 3, 64, 48)
@@ -44,7 +58,7 @@ def test_the_tokens_of_a_transformer_are_its_patches_in_order() -> None:
 
 
 def test_a_transformer_of_another_width_is_projected() -> None:
-    backbone = build_backbone(BackboneConfig(name="test_vit", stride=16, width=32), input_size=(64, 48))
+    backbone = _build("test_vit", stride=16, width=32)
 
     assert backbone(torch.randn(1, 3, 64, 48)).shape == (1, 12, 32)
 
@@ -59,7 +73,7 @@ def test_a_transformer_of_another_width_is_projected() -> None:
 )
 def test_a_backbone_that_timm_lacks_is_refused_by_name(name: str, stride: int, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        build_backbone(BackboneConfig(name=name, stride=stride, width=24), input_size=(64, 48))
+        _build(name, stride=stride)
 
 
 def test_gradients_lie_in_memory_as_their_weights_do(config: ModelConfig, clips: tuple[Tensor, Tensor]) -> None:

@@ -9,8 +9,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from dsn import checkpoint
-from dsn.config import BackboneConfig, ModelConfig
+from dsn.config import ModelConfig
 from dsn.network import DSN, SingleFrame, build, build_single_frame
+from dsn.parts import BackboneConfig
 from dsn.skeleton import POSETRACK
 
 

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from dsn.codec import blurred, decode, encode, flip
-from dsn.config import HeatmapConfig
+from dsn.parts import HeatmapConfig
 from dsn.skeleton import POSETRACK
 
 SIZE = (128, 96)

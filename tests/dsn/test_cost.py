@@ -7,12 +7,13 @@ import torch
 from torch import nn
 from torch.autograd.graph import saved_tensors_hooks
 
-from dsn.config import BackboneConfig, ModelConfig
+from dsn.config import ModelConfig
 from dsn.cost import PartCost, dual_cost, single_frame_cost
 from dsn.network import build, build_single_frame
+from dsn.parts import BackboneConfig
 from dsn.skeleton import POSETRACK
 
-VIT_B = BackboneConfig(name="vit_base_patch16_224", stride=16, width=768)
+VIT_B = BackboneConfig(name="vit_base_patch16_224", stride=16, width=768, drop_path=0.0)
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def test_parameters_are_those_of_the_network_and_a_frozen_backbone_is_not_traine
     assert cost.total.parameters == _count(network)
     assert cost.total.trainable == _count(network) - _count(network.backbone)
     assert cost.parts["backbone"].trainable == 0
-    assert cost.parts["encoder"].parameters == _count(network.encoder)
+    assert cost.parts["encoder"].parameters == _count(network.get_submodule("encoder"))
     assert cost.total.macs == sum(part.macs for part in cost.parts.values())
 
 

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from dsn.loss import LossConfig, heatmap_error, losses, pixel_error
-from dsn.readouts import Readouts
+from dsn.loss import LossConfig, heatmap_error, losses, reconstruction_error
+from dsn.readouts import Readouts, Reconstruction
 
-WEIGHTS = LossConfig(final=1.0, keypoint=2.0, dense=3.0, visual=0.0, reconstruction=0.5)
+WEIGHTS = LossConfig(final=1.0, keypoint=2.0, dense=3.0, visual=0.0, reconstruction=0.5, masked=0.0)
 SUPERVISED = torch.tensor([[True, False], [True, True]])
 
 
@@ -44,15 +44,17 @@ def test_a_batch_without_a_labelled_joint_has_no_error_and_no_gradient() -> None
     assert gradient.abs().max() == 0
 
 
-def test_the_reconstruction_is_compared_patch_by_patch() -> None:
-    keyframe = torch.zeros(1, 3, 4, 2)
-    keyframe[:, :, 2:] = 1.0
-    reconstruction = torch.zeros(1, 2, 12)
+def _rebuilt(*, wrong: float, counted: list[bool]) -> Reconstruction:
+    truth = torch.zeros(2, 3, 12)
+    guess = truth.index_fill(1, torch.tensor([2]), wrong)
+    return Reconstruction(guess=guess, truth=truth, counted=torch.tensor(counted).expand(2, 3))
 
-    assert pixel_error(reconstruction, keyframe).item() == 0.5
 
-    reconstruction[:, 1] = 1.0
-    assert pixel_error(reconstruction, keyframe).item() == 0
+def test_only_patches_that_were_hidden_count() -> None:
+    assert reconstruction_error(_rebuilt(wrong=2.0, counted=[True, True, True])).item() == pytest.approx(4 / 3)
+    assert reconstruction_error(_rebuilt(wrong=2.0, counted=[False, True, True])).item() == 2.0
+    assert reconstruction_error(_rebuilt(wrong=2.0, counted=[True, True, False])).item() == 0.0
+    assert reconstruction_error(_rebuilt(wrong=2.0, counted=[False, False, False])).item() == 0.0
 
 
 def test_each_term_is_weighted_and_those_of_weight_0_are_left_out() -> None:
@@ -62,10 +64,11 @@ def test_each_term_is_weighted_and_those_of_weight_0_are_left_out() -> None:
         dense=torch.stack([_maps(0.0), _maps(2.0)], dim=1),
         temporal=_maps(9.0),
         visual=_maps(9.0),
-        reconstruction=torch.full((2, 1, 12), 2.0),
+        reconstruction=_rebuilt(wrong=2.0, counted=[False, False, True]),
+        masked=_rebuilt(wrong=2.0, counted=[True, True, True]),
     )
 
-    terms = losses(readouts, _maps(0.0), supervised=SUPERVISED, keyframe=torch.zeros(2, 3, 2, 2), config=WEIGHTS)
+    terms = losses(readouts, _maps(0.0), supervised=SUPERVISED, config=WEIGHTS)
 
     assert {name: term.item() for name, term in terms.items()} == {
         "final": 1.0,
@@ -78,7 +81,7 @@ def test_each_term_is_weighted_and_those_of_weight_0_are_left_out() -> None:
 def test_a_single_frame_network_has_the_final_term_alone() -> None:
     readouts = Readouts(final=_maps(1.0))
 
-    terms = losses(readouts, _maps(0.0), supervised=SUPERVISED, keyframe=torch.zeros(2, 3, 2, 2), config=WEIGHTS)
+    terms = losses(readouts, _maps(0.0), supervised=SUPERVISED, config=WEIGHTS)
 
     assert list(terms) == ["final"]
 
@@ -87,4 +90,4 @@ def test_negative_weights_and_a_loss_of_nothing_are_refused() -> None:
     with pytest.raises(ValueError, match=r"dense: got -1\.0, wanted 0 or more"):
         replace(WEIGHTS, dense=-1.0)
     with pytest.raises(ValueError, match=r"got 0 for each, wanted at least one"):
-        LossConfig(final=0.0, keypoint=0.0, dense=0.0, visual=0.0, reconstruction=1.0)
+        LossConfig(final=0.0, keypoint=0.0, dense=0.0, visual=0.0, reconstruction=1.0, masked=1.0)

@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from dsn.config import BackboneConfig, ClipConfig, ModelConfig
+from dsn.config import ModelConfig
 from dsn.network import DSN, build
+from dsn.parts import BackboneConfig, ClipConfig
 from dsn.readouts import Readouts
 from dsn.skeleton import POSETRACK
 from dsn.streaming import Runner, due, look_ahead, supporting_frames

@@ -91,6 +91,17 @@ def test_a_preset_keeps_comments_and_adds_replaces_and_removes_keys(tmp_path: Pa
     assert "# one" in text
 
 
+def test_a_preset_is_found_in_a_subfolder_and_lies_over_its_base(tmp_path: Path) -> None:
+    path = _file(tmp_path, "a: {x: 1, y: 1, z: 1}\n")
+    (tmp_path / "presets" / "kind").mkdir(parents=True)
+    (tmp_path / "presets" / "plain.yaml").write_text("a: {x: 2, y: 2}\n", encoding="utf-8")
+    (tmp_path / "presets" / "kind" / "special.yaml").write_text("base: plain\na: {y: 3}\n", encoding="utf-8")
+
+    params.use_preset(path, tmp_path / "presets", "special")
+
+    assert params.read(path) == {"a": {"x": 2, "y": 3, "z": 1}}
+
+
 def test_a_misspelt_preset_is_refused_with_the_closest_name(tmp_path: Path) -> None:
     (tmp_path / "presets").mkdir()
     (tmp_path / "presets" / "drawn.yaml").write_text("{}", encoding="utf-8")

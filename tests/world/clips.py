@@ -5,17 +5,7 @@ from typing import Any
 
 import torch
 
-from dsn.config import (
-    BackboneConfig,
-    ClipConfig,
-    EncoderConfig,
-    FusionConfig,
-    HeadConfig,
-    HeatmapConfig,
-    ModelConfig,
-    TemporalConfig,
-    VisualConfig,
-)
+from dsn.config import ModelConfig
 from pipeline.posetrack.boxes import BoxesConfig
 from pipeline.posetrack.index import PrepareConfig, prepare, read_index
 from pipeline.shards.batch import ClipBatch
@@ -23,6 +13,7 @@ from pipeline.shards.border import Views
 from pipeline.shards.pack import pack_splits
 from pipeline.shards.recipe import Recipe, ShardConfig
 from pipeline.shards.sample import ClipSample, make_key
+from tests.world import networks
 from tests.world.checks import check_config
 
 OFFSETS = (-2, -1, 1, 2)
@@ -31,18 +22,13 @@ SIZE = (64, 48)
 
 def model_config() -> ModelConfig:
     """A network of a few thousand weights."""
-    return ModelConfig(
-        input_size=SIZE,
-        clip=ClipConfig(offsets=OFFSETS),
-        heatmap=HeatmapConfig(stride=4, sigma=1.0, encoding="udp", decoding="newton"),
-        backbone=BackboneConfig(name="mobilenetv3_small_050", stride=8, width=16),
-        encoder=EncoderConfig(
-            stride=16, width=16, heads=2, mlp_ratio=1.0, joint_blocks=1, divided_blocks=0, temporal_positions="sincos"
-        ),
-        temporal=TemporalConfig(blocks=1, context_patch=16),
-        visual=VisualConfig(heads=2, mlp_ratio=1.0),
-        fusion=FusionConfig(mode="concat"),
-        head=HeadConfig(width=8, norm="group"),
+    return networks.model_config(
+        input_size=list(SIZE),
+        clip={"offsets": list(OFFSETS)},
+        backbone={"width": 16},
+        encoder={"mlp_ratio": 1, "divided_blocks": 0, "temporal_positions": "sincos"},
+        visual={"mlp_ratio": 1},
+        head={"width": 8},
     )
 
 

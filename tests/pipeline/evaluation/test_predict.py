@@ -10,6 +10,7 @@ import torch
 from dsn.checkpoint import Loaded
 from dsn.codec import encode
 from dsn.network import build, build_single_frame
+from dsn.parts import ClipConfig
 from dsn.readouts import Readouts
 from dsn.skeleton import POSETRACK
 from pipeline.evaluation.ap import average_precision
@@ -156,7 +157,7 @@ def _near_truth(people: Any, *, videos: set[str]) -> Any:
     ("change", "named"),
     [
         ({"input_size": (64, 64)}, "input_size: got .64, 48., wanted the model's .64, 64."),
-        ({"clip": clips.ClipConfig(offsets=(-1, 1))}, "clip.offsets: got .-2, -1, 1, 2., wanted the model's .-1, 1."),
+        ({"clip": ClipConfig(offsets=(-1, 1))}, "clip.offsets: got .-2, -1, 1, 2., wanted the model's .-1, 1."),
     ],
     ids=["input_size", "offsets"],
 )

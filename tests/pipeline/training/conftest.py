@@ -5,47 +5,25 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from dsn.config import (
-    BackboneConfig,
-    ClipConfig,
-    EncoderConfig,
-    FusionConfig,
-    HeadConfig,
-    HeatmapConfig,
-    ModelConfig,
-    TemporalConfig,
-    VisualConfig,
-)
-from dsn.loss import LossConfig
 from dsn.skeleton import POSETRACK
 from pipeline.shards.batch import ClipBatch
 from pipeline.shards.sample import ClipSample, make_key
 from pipeline.training.config import TrainConfig
 from pipeline.training.recipe import Recipe
 from pipeline.training.yardstick import HEADS
+from tests.world.networks import configs
 
 
 @pytest.fixture
 def recipe() -> Recipe:
     """Eight steps of a network of one block."""
-    model = ModelConfig(
-        input_size=(64, 64),
-        clip=ClipConfig(offsets=(-1, 1)),
-        heatmap=HeatmapConfig(stride=4, sigma=1.0, encoding="udp", decoding="newton"),
-        backbone=BackboneConfig(name="test_vit", stride=16, width=64),
-        encoder=EncoderConfig(
-            stride=16,
-            width=32,
-            heads=2,
-            mlp_ratio=1.0,
-            joint_blocks=1,
-            divided_blocks=0,
-            temporal_positions="learnable",
-        ),
-        temporal=TemporalConfig(blocks=1, context_patch=16),
-        visual=VisualConfig(heads=2, mlp_ratio=1.0),
-        fusion=FusionConfig(mode="concat"),
-        head=HeadConfig(width=8, norm="group"),
+    model, loss = configs(
+        input_size=[64, 64],
+        clip={"offsets": [-1, 1]},
+        backbone={"name": "test_vit", "stride": 16, "width": 64},
+        encoder={"width": 32, "mlp_ratio": 1, "divided_blocks": 0},
+        visual={"mlp_ratio": 1},
+        head={"width": 8},
     )
     train = TrainConfig(
         seed=3,
@@ -62,7 +40,6 @@ def recipe() -> Recipe:
         log_every=2,
         evaluate_every=4,
     )
-    loss = LossConfig(final=1.0, keypoint=1.0, dense=1.0, visual=0.0, reconstruction=1e-4)
     return Recipe(model=model, loss=loss, train=train, skeleton=POSETRACK, yardstick=HEADS)
 
 

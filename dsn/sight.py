@@ -1,0 +1,27 @@
+"""Sight: which frames each readout of a network may see; a test holds every preset to it."""
+
+from typing import Literal
+
+from dsn.config import ModelConfig
+
+Frames = Literal["keyframe", "supporting"]
+
+BOTH: frozenset[Frames] = frozenset({"keyframe", "supporting"})
+
+
+def sight(config: ModelConfig) -> dict[str, frozenset[Frames]]:
+    """By heatmap readout that the network has (`dsn.readouts`), the frames that it depends on."""
+    watched = BOTH if config.encoder.inputs == "all" else frozenset[Frames]({"supporting"})
+    looked = BOTH if config.enhances else frozenset[Frames]({"keyframe"})
+    readouts: dict[str, frozenset[Frames]] = {"final": looked | watched}
+    if not config.has_temporal:
+        readouts["final"] = looked
+    if not config.has_visual:
+        readouts["final"] = watched
+    if config.has_visual:
+        readouts["visual"] = looked
+    if config.has_temporal:
+        readouts["temporal"] = watched
+        readouts |= {"keypoint": watched} if config.temporal.keypoint_tokens else {}
+        readouts |= {"dense": watched} if config.temporal.dense_readout else {}
+    return readouts

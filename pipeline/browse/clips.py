@@ -14,7 +14,7 @@ from pipeline.shards.records import RecordReader, Records, records_of
 from pipeline.shards.sample import ClipSample
 from pipeline.shards.source import Source
 from pipeline.shards.store import Folder
-from pipeline.shards.view import Make, evaluation_views, training_views
+from pipeline.shards.view import Plan, evaluation_views, training_views
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +67,7 @@ def read_clips(folder: Folder, manifest: Manifest, choice: Choice, *, variation:
         batch_size=1,
         input_size=manifest.recipe.input_size,
         times=tuple(range(len(manifest.clip))),
-        make=_make(manifest, variation),
+        plan=_plan(manifest, variation),
         spares=None,
     )
     for batch in source.read(start=0, step=1):
@@ -80,10 +80,14 @@ def read_clips(folder: Folder, manifest: Manifest, choice: Choice, *, variation:
         )
 
 
-def _make(manifest: Manifest, variation: Variation | None) -> Make:
+def _plan(manifest: Manifest, variation: Variation | None) -> Plan:
+    size = manifest.recipe.input_size
     if variation is None:
-        return evaluation_views(manifest, bbox="keyframe")
-    return training_views(manifest, variation.augment, seed=variation.seed, epoch=variation.epoch)
+        return evaluation_views(manifest, bbox="keyframe", input_size=size)
+    times = range(len(manifest.clip))
+    return training_views(
+        manifest, variation.augment, seed=variation.seed, epoch=variation.epoch, input_size=size, times=times
+    )
 
 
 def _places(records: Records, manifest: Manifest, choice: Choice) -> Places:

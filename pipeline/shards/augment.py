@@ -144,7 +144,10 @@ def draw_tint(config: AugmentConfig, rng: np.random.Generator) -> Tint | None:
     if config.color == 0:
         return None
     gains, shifts = rng.uniform(-config.color, config.color, (2, 3))
-    return np.column_stack([np.diag(1 + gains), 127.5 * (shifts - gains)]).astype(np.float32)
+    drawn = np.zeros((3, 4), dtype=np.float32)
+    drawn[(0, 1, 2), (0, 1, 2)] = 1 + gains
+    drawn[:, 3] = 127.5 * (shifts - gains)
+    return drawn
 
 
 def tint(frame: Image, drawn: Tint) -> None:
@@ -169,9 +172,10 @@ def cover(
     """
     if rng.random() < config.occluder:
         patch(frames, rng, shares=(0.1, 0.4))
-    chosen = np.flatnonzero(is_keyframe)
     if rng.random() < config.keyframe_dropout:
+        chosen = np.flatnonzero(is_keyframe)
         frames[chosen] = dropped(frames[chosen[0]], rng)
     if rng.random() < config.keyframe_degradation:
+        chosen = np.flatnonzero(is_keyframe)
         kind = config.keyframe_kinds[rng.integers(len(config.keyframe_kinds))]
         frames[chosen] = degraded(frames[chosen[0]], kind, rng)

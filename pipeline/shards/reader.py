@@ -88,13 +88,14 @@ def training_batches(  # noqa: PLR0913  (one flat call, each argument with one m
     places = training_places(
         manifest, shuffle=config.shuffle, batch_size=batch_size, seed=seed, epoch=epoch, rank=rank, world=world
     )
+    times = _times(manifest, keyframe_only=keyframe_only)
     source = Source(
         records=records_of(manifest, folder),
         places=places[first_step * batch_size :],
         batch_size=batch_size,
         input_size=input_size,
-        times=_times(manifest, keyframe_only=keyframe_only),
-        make=training_views(manifest, config.augment, seed=seed, epoch=epoch),
+        times=times,
+        plan=training_views(manifest, config.augment, seed=seed, epoch=epoch, input_size=input_size, times=times),
         spares=partial(spare_places, [shard.samples for shard in manifest.shards], seed=seed, epoch=epoch),
     )
     batches = iterate(source, workers=config.workers, prefetch=config.prefetch)
@@ -138,7 +139,7 @@ def evaluation_batches(  # noqa: PLR0913
         batch_size=batch_size,
         input_size=input_size,
         times=_times(manifest, keyframe_only=keyframe_only),
-        make=evaluation_views(manifest, bbox=bbox),
+        plan=evaluation_views(manifest, bbox=bbox, input_size=input_size),
         spares=None,
     )
     return iterate(source, workers=workers, prefetch=2)

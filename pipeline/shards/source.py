@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -17,7 +18,9 @@ from pipeline.shards.damage import REPAIR, DamageError
 from pipeline.shards.order import Places
 from pipeline.shards.records import RecordReader, Records
 from pipeline.shards.sample import ClipSample, from_json
-from pipeline.shards.view import Make
+from pipeline.shards.view import Plan, Planned, draw
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +34,7 @@ class Source:
     input_size: tuple[int, int]
     times: tuple[int, ...]
     """Which of a clip's frames are decoded."""
-    make: Make
+    plan: Plan
     spares: Callable[..., Iterator[tuple[int, int]]] | None
     """Gives the places of what may stand in for a bad record; None where nothing may."""
 
@@ -45,40 +48,78 @@ class Source:
                     yield batch
 
     def _batch(self, places: Places, reader: RecordReader) -> ClipBatch | None:
-        frames = np.empty((len(places), len(self.times), *self.input_size, 3), dtype=np.uint8)
-        clips: list[Clip] = []
         bad: list[str] = []
-        for shard, place in places.tolist():
-            clip = self._clip_or_spare(shard, place, reader=reader, frames=frames[len(clips)], bad=bad)
-            if clip is not None:
-                clips.append(clip)
-        return collate(clips, frames[: len(clips)], quarantined=bad) if clips else None
+        planned = [self._job_or_spare(shard, place, reader=reader, bad=bad) for shard, place in places.tolist()]
+        jobs = [job for job in planned if job is not None]
+        if not jobs:
+            return None
+        frames = self._frames(len(jobs))
+        clips = [self._clip_or_spare(job, frames[row], reader=reader, bad=bad) for row, job in enumerate(jobs)]
+        return collate(clips, frames, quarantined=bad)
+
+    def _frames(self, clips: int) -> UInt8[np.ndarray, "B T H W 3"]:
+        return np.empty((clips, len(self.times), *self.input_size, 3), dtype=np.uint8)
+
+    def _job_or_spare(self, shard: int, place: int, *, reader: RecordReader, bad: list[str]) -> "_Job | None":
+        """A record that is read and planned, or another in its place; None where it has no place in the batch."""
+        try:
+            return self._job(shard, place, reader=reader)
+        except DamageError as error:
+
+            def attempt(spare: tuple[int, int]) -> _Job | None:
+                self._drawn(self._job(*spare, reader=reader), self._frames(1)[0])
+                return self._job(*spare, reader=reader)
+
+            return self._instead(error, shard, place, attempt=attempt, bad=bad)
 
     def _clip_or_spare(
-        self, shard: int, place: int, *, reader: RecordReader, frames: UInt8[np.ndarray, "T H W 3"], bad: list[str]
-    ) -> Clip | None:
-        """The record's clip; where it is bad, that of the first good record among its spares, and its name in `bad`."""
+        self, job: "_Job", frames: UInt8[np.ndarray, "T H W 3"], *, reader: RecordReader, bad: list[str]
+    ) -> Clip:
+        """The clip of a record, its pixels drawn, or another in its place."""
         try:
-            return self._clip(shard, place, reader=reader, frames=frames)
+            return self._drawn(job, frames)
         except DamageError as error:
-            if self.spares is None:
-                raise Refusal(f"{error}; {REPAIR}") from None
-            bad.append(str(error))
+
+            def attempt(spare: tuple[int, int]) -> Clip:
+                return self._drawn(self._job(*spare, reader=reader), frames)
+
+            return self._instead(error, job.shard, job.place, attempt=attempt, bad=bad)
+
+    def _instead(
+        self, error: DamageError, shard: int, place: int, *, attempt: Callable[[tuple[int, int]], T], bad: list[str]
+    ) -> T:
+        """What `attempt` makes of the first good record among a bad one's spares; the bad one's name joins `bad`."""
+        if self.spares is None:
+            raise Refusal(f"{error}; {REPAIR}") from None
+        bad.append(str(error))
         for spare in self.spares(shard=shard, place=place):
             try:
-                return self._clip(*spare, reader=reader, frames=frames)
+                return attempt(spare)
             except DamageError:
                 continue
-        raise Refusal(f"{bad[-1]}, nor can any record that was tried in its place; {REPAIR}")
+        raise Refusal(f"{error}, nor can any record that was tried in its place; {REPAIR}")
 
-    def _clip(
-        self, shard: int, place: int, *, reader: RecordReader, frames: UInt8[np.ndarray, "T H W 3"]
-    ) -> Clip | None:
+    def _job(self, shard: int, place: int, *, reader: RecordReader) -> "_Job | None":
         members = reader.read(shard, place)
         name = partial(reader.name, shard, place)
-        return self.make(
-            _sample(members, name=name), frames, decode=partial(_decode, members, name=name), times=self.times
-        )
+        planned = self.plan(_sample(members, name=name))
+        return None if planned is None else _Job(shard=shard, place=place, planned=planned, members=members, name=name)
+
+    def _drawn(self, job: "_Job | None", frames: UInt8[np.ndarray, "T H W 3"]) -> Clip:
+        assert job is not None  # only evaluation leaves records out, and nothing stands in there
+        draw(job.planned, frames, times=self.times, decode=partial(_decode, job.members, name=job.name))
+        return job.planned.clip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    """A record that is read, and the clip that is to be made of it."""
+
+    shard: int
+    place: int
+    planned: Planned
+    members: Mapping[str, bytes]
+    name: Callable[[], str]
 
 
 def _sample(members: Mapping[str, bytes], *, name: Callable[[], str]) -> ClipSample:

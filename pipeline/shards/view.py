@@ -14,7 +14,7 @@ from pipeline.shards.batch import Clip
 from pipeline.shards.crop import Affine, Image, compose, inverse, region, transform, upright
 from pipeline.shards.manifest import Manifest
 from pipeline.shards.sample import ClipSample
-from pipeline.shards.window import cut, exact_window, snapped
+from pipeline.shards.window import Window, cut, exact_window, snapped
 
 Frames = UInt8[np.ndarray, "T H W 3"]
 Decode = Callable[[int], Image]
@@ -22,8 +22,68 @@ Decode = Callable[[int], Image]
 
 
 Bboxes = Literal["keyframe", "neighbour", "detected"]
-Make = Callable[..., Clip | None]
-"""`training_clip` or `evaluation_clip`, but for what differs from sample to sample."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A clip whose view is drawn and whose pixels are not yet: one after the other, both are faster than in turns."""
+
+    clip: Clip
+    to_stored: Affine
+    """From input pixels to those of the stored crops."""
+    window: Window | None
+    """What the input is of the stored crops, if it is whole pixels of them."""
+    drawn: Tint | None
+    """Other colours, if they vary."""
+    cover: Callable[[Frames], None] | None
+    """What comes over the frames at the end."""
+
+
+Plan = Callable[[ClipSample], Planned | None]
+
+
+def training_views(
+    manifest: Manifest,
+    augment: AugmentConfig,
+    *,
+    seed: int,
+    epoch: int,
+    input_size: tuple[int, int],
+    times: Sequence[int],
+) -> Plan:
+    """What plans a split's clips as training sees them in one epoch.
+
+    Args:
+        manifest: the split's.
+        augment: how views vary.
+        seed: with the epoch and a sample's key, decides its view.
+        epoch: counts from 0.
+        input_size: height and width of the crops.
+        times: which of a clip's frames there will be.
+    """
+    layout = layout_of(manifest, input_size=input_size)
+    rng_of = partial(generator, seed, epoch=epoch)
+    return partial(_training_clip, layout=layout, augment=augment, rng_of=rng_of, times=tuple(times))
+
+
+def evaluation_views(manifest: Manifest, *, bbox: Bboxes, input_size: tuple[int, int]) -> Plan:
+    """What plans a split's clips as evaluation sees them: None for a sample that has no such bbox."""
+    return partial(_evaluation_clip, layout=layout_of(manifest, input_size=input_size), bbox=bbox)
+
+
+def draw(planned: Planned, frames: Frames, *, times: Sequence[int], decode: Decode) -> None:
+    """Draw a clip's pixels at some of its times into `frames`; a frame that stands in for others is decoded once."""
+    used = [planned.clip.sample.frames_used[time] for time in times]
+    for row, time in enumerate(times):
+        first = used.index(used[row])
+        if first < row:
+            frames[row] = frames[first]
+            continue
+        cut(frames[row], decode(time), affine=planned.to_stored, window=planned.window)
+        if planned.drawn is not None:
+            tint(frames[row], planned.drawn)
+    if planned.cover is not None:
+        planned.cover(frames)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,9 +97,11 @@ class Layout:
     """Which joints are supervised, if they are labelled and inside the crop."""
     stored_size: tuple[int, int]
     """Height and width of the stored crops."""
+    input_size: tuple[int, int]
+    """Height and width of the input."""
 
 
-def layout_of(manifest: Manifest) -> Layout:
+def layout_of(manifest: Manifest, *, input_size: tuple[int, int]) -> Layout:
     """The layout of a manifest's split."""
     skeleton = manifest.skeleton
     return Layout(
@@ -47,107 +109,60 @@ def layout_of(manifest: Manifest) -> Layout:
         mirrored=np.array(flip_order(skeleton), dtype=np.int64),
         is_scored=np.isin(np.arange(len(skeleton.joints)), skeleton.scored),
         stored_size=manifest.stored_size,
+        input_size=input_size,
     )
 
 
-def training_views(manifest: Manifest, augment: AugmentConfig, *, seed: int, epoch: int) -> Make:
-    """What makes a split's clips as training sees them in one epoch."""
-    return partial(
-        training_clip, augment=augment, rng_of=partial(generator, seed, epoch=epoch), layout=layout_of(manifest)
-    )
-
-
-def evaluation_views(manifest: Manifest, *, bbox: Bboxes) -> Make:
-    """What makes a split's clips as evaluation sees them."""
-    return partial(evaluation_clip, layout=layout_of(manifest), bbox=bbox)
-
-
-def training_clip(
+def _training_clip(
     sample: ClipSample,
-    frames: Frames,
     *,
-    decode: Decode,
-    times: Sequence[int],
+    layout: Layout,
     augment: AugmentConfig,
     rng_of: Callable[..., np.random.Generator],
-    layout: Layout,
-) -> Clip:
-    """Draw the wanted times into `frames` under one random transform, which `rng_of(key=...)` draws for the sample.
+    times: tuple[int, ...],
+) -> Planned:
+    """One random transform for the whole clip, which `rng_of(key=...)` draws for the sample.
 
     An upright view is moved to whole stored pixels, by half of one at most, so that it need not be warped.
     """
     rng = rng_of(key=sample.key)
-    size = _size(frames)
-    view = draw_view(sample, augment, rng, skeleton=layout.skeleton, input_size=size)
-    to_stored = snapped(compose(inverse(sample.affine), view.to_source), size=size, image=layout.stored_size)
+    view = draw_view(sample, augment, rng, skeleton=layout.skeleton, input_size=layout.input_size)
     drawn = draw_tint(augment, rng)
-    _draw(sample, frames, decode=decode, times=times, to_stored=to_stored, layout=layout, drawn=drawn)
+    to_stored = compose(inverse(sample.affine), view.to_source)
+    to_stored, window = snapped(to_stored, size=layout.input_size, image=layout.stored_size)
+    table = np.array(sample.keypoints)[layout.mirrored if view.is_flipped else slice(None)]
     is_keyframe = [sample.frames_used[time] == sample.frame for time in times]
-    cover(frames, augment, rng, is_keyframe=is_keyframe)
-    to_source = compose(sample.affine, to_stored)
-    order = layout.mirrored if view.is_flipped else slice(None)
-    return _clip(sample, np.array(sample.keypoints)[order], to_source=to_source, input_size=size, layout=layout)
+    return Planned(
+        clip=_clip(sample, table, to_source=compose(sample.affine, to_stored), layout=layout),
+        to_stored=to_stored,
+        window=window,
+        drawn=drawn,
+        cover=partial(cover, config=augment, rng=rng, is_keyframe=is_keyframe),
+    )
 
 
-def evaluation_clip(
-    sample: ClipSample,
-    frames: Frames,
-    *,
-    decode: Decode,
-    times: Sequence[int],
-    layout: Layout,
-    bbox: Bboxes,
-) -> Clip | None:
-    """Draw the wanted times into `frames`, cropped by a bbox; None, and nothing drawn, where there is no such bbox."""
+def _evaluation_clip(sample: ClipSample, *, layout: Layout, bbox: Bboxes) -> Planned | None:
     detected = None if sample.score is None else sample.bbox
     chosen = {"keyframe": sample.bbox, "neighbour": sample.neighbour_bbox, "detected": detected}[bbox]
     if chosen is None:
         return None
-    size = _size(frames)
+    size = layout.input_size
     to_source = upright(region(chosen, size=size), size=size)
     to_stored = compose(inverse(sample.affine), to_source)
-    _draw(sample, frames, decode=decode, times=times, to_stored=to_stored, layout=layout, drawn=None)
-    return _clip(sample, np.array(sample.keypoints), to_source=to_source, input_size=size, layout=layout)
+    return Planned(
+        clip=_clip(sample, np.array(sample.keypoints), to_source=to_source, layout=layout),
+        to_stored=to_stored,
+        window=exact_window(to_stored, size=size, image=layout.stored_size),
+        drawn=None,
+        cover=None,
+    )
 
 
-def _size(frames: Frames) -> tuple[int, int]:
-    return frames.shape[1], frames.shape[2]
-
-
-def _draw(
-    sample: ClipSample,
-    frames: Frames,
-    *,
-    decode: Decode,
-    times: Sequence[int],
-    to_stored: Affine,
-    layout: Layout,
-    drawn: Tint | None,
-) -> None:
-    """Crop the wanted times in the colours drawn; a frame that stands in for others is decoded once."""
-    window = exact_window(to_stored, size=_size(frames), image=layout.stored_size)
-    used = [sample.frames_used[time] for time in times]
-    for row, time in enumerate(times):
-        first = used.index(used[row])
-        if first < row:
-            frames[row] = frames[first]
-            continue
-        cut(frames[row], decode(time), affine=to_stored, window=window)
-        if drawn is not None:
-            tint(frames[row], drawn)
-
-
-def _clip(
-    sample: ClipSample,
-    table: Float[np.ndarray, "K 3"],
-    *,
-    to_source: Affine,
-    input_size: tuple[int, int],
-    layout: Layout,
-) -> Clip:
+def _clip(sample: ClipSample, table: Float[np.ndarray, "K 3"], *, to_source: Affine, layout: Layout) -> Clip:
     """The clip of a sample whose keypoints are the rows of `table`, in the order of channels."""
     points = transform(table[:, :2], inverse(to_source))
-    is_inside = ((points >= 0) & (points <= (input_size[1] - 1, input_size[0] - 1))).all(axis=1)
+    height, width = layout.input_size
+    is_inside = ((points >= 0) & (points <= (width - 1, height - 1))).all(axis=1)
     return Clip(
         sample=sample,
         keypoints=points,

@@ -57,10 +57,10 @@ def nearest_window(affine: Affine, *, size: tuple[int, int], image: tuple[int, i
     return window if is_inside and window.right > window.left and window.bottom > window.top else None
 
 
-def snapped(affine: Affine, *, size: tuple[int, int], image: tuple[int, int]) -> Affine:
-    """The affine of the nearest window, whose sides lie at most half a pixel beside the crop's; or else the same."""
+def snapped(affine: Affine, *, size: tuple[int, int], image: tuple[int, int]) -> tuple[Affine, Window | None]:
+    """The nearest window, whose sides lie at most half a pixel beside the crop's, and its affine; or else the same."""
     window = nearest_window(affine, size=size, image=image)
-    return affine if window is None else window.affine(size=size)
+    return (affine if window is None else window.affine(size=size)), window
 
 
 def exact_window(affine: Affine, *, size: tuple[int, int], image: tuple[int, int]) -> Window | None:

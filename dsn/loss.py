@@ -1,7 +1,9 @@
 """Losses: how far each readout is from the keyframe's truth."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 
+import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
@@ -24,10 +26,14 @@ class LossConfig:
     """Weight of the squared error of the keyframe's reconstruction."""
     masked: float
     """Weight of the squared error of hidden supporting tokens' reconstruction."""
+    hard_joints: int | None
+    """How many joints of each person count in a heatmap's error, the worst ones (Chen et al., 2018); null: all."""
 
     def __post_init__(self) -> None:
         """Refuse negative weights, and a loss of nothing."""
-        weights = {field.name: getattr(self, field.name) for field in fields(self)}
+        weights = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "hard_joints"}
+        if self.hard_joints is not None and self.hard_joints < 1:
+            raise ValueError(f"hard_joints: got {self.hard_joints}, wanted at least 1, or null")
         for name, weight in weights.items():
             if weight < 0:
                 raise ValueError(f"{name}: got {weight}, wanted 0 or more")
@@ -55,7 +61,8 @@ def losses(
         weight: float = getattr(config, name)
         if heatmaps is not None and weight > 0:
             views = heatmaps if name == "dense" else heatmaps[:, None]
-            terms[name] = weight * heatmap_error(views, targets, supervised=supervised)
+            error = heatmap_error(views, targets, supervised=supervised, hard_joints=config.hard_joints)
+            terms[name] = weight * error
     rebuilt = {"reconstruction": readouts.reconstruction, "masked": readouts.masked}
     for name, reconstruction in rebuilt.items():
         weight = getattr(config, name)
@@ -65,14 +72,45 @@ def losses(
 
 
 def heatmap_error(
-    heatmaps: Float[Tensor, "B S K h w"], targets: Float[Tensor, "B K h w"], *, supervised: Bool[Tensor, "B K"]
+    heatmaps: Float[Tensor, "B S K h w"],
+    targets: Float[Tensor, "B K h w"],
+    *,
+    supervised: Bool[Tensor, "B K"],
+    hard_joints: int | None,
 ) -> Float[Tensor, ""]:
     """Squared error averaged over cells, over S views of the same keyframe, and over the supervised joints alone.
 
-    0, with a gradient of 0, where no joint is supervised.
+    With `hard_joints`, over that many supervised joints of each person whose error is largest. 0, with a gradient of 0,
+    where no joint is supervised.
     """
     errors = (heatmaps - targets[:, None]).square().mean(dim=(1, 3, 4))
-    return (errors * supervised).sum() / supervised.sum().clamp(min=1)
+    counted = supervised if hard_joints is None else _hardest(errors, supervised, count=hard_joints)
+    return (errors * counted).sum() / counted.sum().clamp(min=1)
+
+
+def _hardest(errors: Float[Tensor, "B K"], supervised: Bool[Tensor, "B K"], *, count: int) -> Bool[Tensor, "B K"]:
+    """Which are among each person's `count` supervised joints of the largest error."""
+    known = errors.detach().masked_fill(~supervised, -1.0)
+    hardest = known.topk(min(count, known.shape[1]), dim=1).indices
+    return supervised & torch.zeros_like(supervised).scatter(1, hardest, src=torch.ones_like(supervised))
+
+
+def gradient_shares(terms: Mapping[str, Float[Tensor, ""]], parameters: Iterable[Tensor]) -> dict[str, float]:
+    """Each term's share of the gradient: its gradient's norm over the sum of all terms' norms.
+
+    The graph of the terms stays, so that they can still be descended together. A term that no trained parameter moves
+    has a share of 0. Costs one backward pass a term.
+    """
+    trained = [parameter for parameter in parameters if parameter.requires_grad]
+    norms = {name: _gradient_norm(term, trained) for name, term in terms.items()}
+    total = torch.stack(list(norms.values())).sum().clamp(min=torch.finfo(torch.float32).tiny)
+    return {name: (norm / total).item() for name, norm in norms.items()}
+
+
+def _gradient_norm(term: Float[Tensor, ""], parameters: list[Tensor]) -> Float[Tensor, ""]:
+    gradients = torch.autograd.grad(term, parameters, retain_graph=True, allow_unused=True)
+    norms = [gradient.float().norm() for gradient in gradients if gradient is not None]
+    return torch.stack(norms).norm() if norms else term.detach().float() * 0
 
 
 def reconstruction_error(reconstruction: Reconstruction) -> Float[Tensor, ""]:

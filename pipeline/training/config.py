@@ -30,6 +30,8 @@ class TrainConfig:
     """Decay of the exponential moving average of the weights, which is what is evaluated and kept."""
     precision: Literal["fp32", "bf16"]
     """Arithmetic of the forward pass."""
+    gradient_shares: bool
+    """Whether a line of progress tells each loss term's share of the gradient; costs a backward pass a term."""
     log_every: int
     """Steps between two lines of progress."""
     evaluate_every: int

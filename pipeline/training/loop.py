@@ -14,6 +14,7 @@ from timm.utils.model_ema import ModelEmaV3
 from torch import Tensor, distributed, nn
 
 from dsn import checkpoint
+from dsn.loss import gradient_shares
 from pipeline.shards.batch import ClipBatch
 from pipeline.training.recipe import Recipe, Row
 from pipeline.training.select import select_metrics
@@ -68,9 +69,14 @@ class Run:
                     distributed.broadcast(buffer, src=0)
 
     def save(self, folder: Path) -> None:
-        """Write the averaged network into `folder/model`, and all that a resume needs into `folder/run.pt`."""
-        kept = self.average.module
-        checkpoint.save(folder / "model", kept, config=self.recipe.model, skeleton=self.recipe.skeleton)
+        """Write two networks and what a resume needs.
+
+        `folder/model` has the averaged weights: it is what was evaluated, and what later stages read. `folder/raw` has
+        those that the optimiser moves. `folder/run.pt` has the whole state.
+        """
+        networks: dict[str, Any] = {"model": self.average.module, "raw": bare(self.network)}
+        for name, network in networks.items():
+            checkpoint.save(folder / name, network, config=self.recipe.model, skeleton=self.recipe.skeleton)
         torch.save(self._state(), folder / "run.pt")
 
     def load(self, folder: Path) -> None:
@@ -120,10 +126,12 @@ def fit(run: Run, data: Data, reporter: Reporter, *, rank: int) -> None:
         bare(run.network).get_submodule("backbone").eval()
     for batch in _batches(data, run.step, config.steps):
         quarantine.take(batch, step=run.step)
-        row = _one_step(run, batch, rank=rank)
+        is_told = (run.step + 1) % config.log_every == 0 or run.step + 1 == config.steps
+        row, shares = _one_step(run, batch, rank=rank, with_shares=is_told and config.gradient_shares)
         interval.count(row)
-        if run.step % config.log_every == 0 or run.step == config.steps:
-            row = {"step": float(run.step), **interval.flush(), "quarantined": quarantine.count(run.network)}
+        if is_told:
+            row = {"step": float(run.step), **interval.flush(), **shares}
+            row["quarantined"] = quarantine.count(run.network)
             run.history.append(row)
             reporter.progress(row)
         if run.step % config.evaluate_every == 0 or run.step == config.steps:
@@ -145,11 +153,13 @@ def _scores(run: Run, data: Data) -> Row:
     )
 
 
-def _one_step(run: Run, batch: ClipBatch, *, rank: int) -> Row:
+def _one_step(run: Run, batch: ClipBatch, *, rank: int, with_shares: bool) -> tuple[Row, Row]:
+    """What the step measured, and the terms' shares of its gradient where they are asked for."""
     torch.manual_seed(run.recipe.train.seed * 1_000_003 + run.step * 1_009 + rank)
     with arithmetic(run.recipe.train.precision, next(run.network.parameters()).device):
         terms = batch_losses(run.network, batch, model=run.recipe.model, loss=run.recipe.loss)
     values = _finite(terms, batch, step=run.step)
+    shares = gradient_shares(terms, run.network.parameters()) if with_shares else {}
     rate = run.stepper.param_groups[0]["lr"]
     norm = advance(
         run.network,
@@ -160,7 +170,8 @@ def _one_step(run: Run, batch: ClipBatch, *, rank: int) -> Row:
         clip_norm=run.recipe.train.clip_norm,
     )
     run.step += 1
-    return {**values, "gradient_norm": norm.item(), "learning_rate": rate}
+    row = {**values, "gradient_norm": norm.item(), "learning_rate": rate}
+    return row, {f"gradient_share/{name}": share for name, share in shares.items()}
 
 
 def arithmetic(precision: str, device: torch.device) -> AbstractContextManager[Any]:

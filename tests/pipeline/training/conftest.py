@@ -37,6 +37,7 @@ def recipe() -> Recipe:
         clip_norm=1.0,
         ema_decay=0.5,
         precision="fp32",
+        gradient_shares=False,
         log_every=2,
         evaluate_every=4,
     )

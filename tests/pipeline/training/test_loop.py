@@ -2,12 +2,15 @@
 
 import dataclasses
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import torch.distributed as dist
 from torch import nn
+from torch.nn.parallel import DistributedDataParallel
 
 from dsn import checkpoint
 from dsn.network import build
@@ -86,6 +89,56 @@ def test_a_checkpoint_holds_the_averaged_network_ready_to_load(recipe: Recipe, n
     assert loaded.config == recipe.model
     for name, value in weights(run.average.module).items():
         assert torch.equal(value, weights(loaded.network)[name]), name
+
+
+def test_raw_weights_are_kept_apart_from_the_averaged_ones(recipe: Recipe, noise: Any, tmp_path: Path) -> None:
+    run, kept = fresh(recipe), Kept(tmp_path)
+
+    fit(run, noise, kept, rank=0)
+    raw, averaged = (weights(checkpoint.load(kept.saved[-1] / name).network) for name in ("raw", "model"))
+
+    assert all(torch.equal(value, raw[name]) for name, value in weights(run.network).items())
+    assert any(not torch.equal(value, averaged[name]) for name, value in raw.items())
+
+
+def test_lines_of_progress_tell_the_gradient_shares_and_nothing_else_changes(
+    recipe: Recipe, noise: Any, tmp_path: Path
+) -> None:
+    quiet, telling = Kept(tmp_path / "quiet"), Kept(tmp_path / "telling")
+    fit(fresh(recipe), noise, quiet, rank=0)
+
+    train = dataclasses.replace(recipe.train, gradient_shares=True)
+    fit(fresh(dataclasses.replace(recipe, train=train)), noise, telling, rank=0)
+
+    rows = [row for row in telling.rows if "loss" in row]
+    shares = [{name: value for name, value in row.items() if name.startswith("gradient_share/")} for row in rows]
+    assert {len(found) for found in shares} == {4}
+    assert [sum(found.values()) for found in shares] == pytest.approx([1.0] * 4, abs=1e-6)
+    assert 0 < shares[-1]["gradient_share/reconstruction"] < 0.05  # weighted by 1e-4
+    assert [row["loss"] for row in rows] == [row["loss"] for row in quiet.rows if "loss" in row]
+    assert "gradient_share/final" not in quiet.rows[0]
+
+
+def test_shares_are_told_of_networks_whose_ranks_work_together_from_the_first_step_on(
+    recipe: Recipe, noise: Any, tmp_path: Path
+) -> None:
+    train = dataclasses.replace(recipe.train, gradient_shares=True, log_every=1)
+    alone, together = Kept(tmp_path / "alone"), Kept(tmp_path / "together")
+    recipe = dataclasses.replace(recipe, train=train)
+    fit(fresh(recipe), noise, alone, rank=0)
+
+    dist.init_process_group("gloo", init_method=f"file://{tmp_path}/ranks", rank=0, world_size=1)
+    try:
+        torch.manual_seed(0)
+        wrap = partial(DistributedDataParallel, static_graph=True)
+        fit(start(build(recipe.model, recipe.skeleton), recipe, wrap=wrap), noise, together, rank=0)
+    finally:
+        dist.destroy_process_group()
+
+    for one, other in zip(alone.rows, together.rows, strict=True):
+        assert {name: value for name, value in other.items() if name != "samples_per_second"} == pytest.approx(
+            {name: value for name, value in one.items() if name != "samples_per_second"}, rel=1e-4, nan_ok=True
+        )
 
 
 def test_the_loss_falls_on_data_that_repeats(recipe: Recipe, noise: Any, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ def recipe(**changes: object) -> TrainConfig:
         "clip_norm": 1.0,
         "ema_decay": 0.9,
         "precision": "fp32",
+        "gradient_shares": False,
         "log_every": 2,
         "evaluate_every": 4,
     }

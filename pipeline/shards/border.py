@@ -1,8 +1,8 @@
-"""How wide the border of stored crops must be, so that randomly drawn views seldom reach beyond the stored pixels.
+"""How wide the border of stored crops is, so that views drawn at random seldom reach beyond the stored pixels.
 
-Turned corners reach far out, but seldom: for rotations to 45 degrees and scales to 1.35, a border that holds every view
-has two thirds more pixels than one that holds 99 % of their pixels. All else that is drawn keeps a view inside: a
-half-body view lies within the whole body's.
+Turned corners reach far out, but seldom: for rotations to 45 degrees and scales to 1.35, crops that hold every view
+have twice the pixels of crops that hold 99 % of the views' pixels. Half-body views need no more: they lie within the
+whole body's.
 """
 
 import math

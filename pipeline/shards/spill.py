@@ -57,7 +57,7 @@ class _Frames:
     decoded: int = 0
 
     def decode(self, position: int) -> Image:
-        """The image at a position; OpenCV is asked to leave it as it is stored, as the annotations do."""
+        """The image at a position, not turned as its EXIF data may ask for: the annotations are not."""
         path = self.task.root / self.task.video.files[position]
         data = path.read_bytes()
         self.digest.update(data)

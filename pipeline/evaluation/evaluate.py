@@ -1,6 +1,6 @@
-"""A model's readouts scored on val, beside the mean pose: the official AP and OKS-AP, or OKS-AP and PCK.
+"""A model's readouts scored on val, beside the mean pose: by the official AP and OKS-AP, or by OKS-AP and PCK.
 
-The official protocol knows PoseTrack's joints alone: with any other skeleton there is no official AP.
+The official protocol knows PoseTrack's joints alone: with any other skeleton OKS-AP stands in its place.
 """
 
 import logging
@@ -14,17 +14,16 @@ import pandas as pd
 from dsn.checkpoint import Loaded
 from pipeline.artifacts import read_json, write_json
 from pipeline.evaluation.controls import mean_pose, place
-from pipeline.evaluation.loading import annotation_files, read_video
+from pipeline.evaluation.loading import annotation_files
 from pipeline.evaluation.numbers import or_none
 from pipeline.evaluation.oks import oks_ap
-from pipeline.evaluation.pck import grouped, pck
+from pipeline.evaluation.pck import PCK, grouped, pck
 from pipeline.evaluation.posetrack18 import is_evaluated
 from pipeline.evaluation.poseval import score_folders
 from pipeline.evaluation.predict import Readout, predict, refuse_misfit, table
 from pipeline.evaluation.progress import told
-from pipeline.evaluation.statistics import total_ap
+from pipeline.evaluation.scorer import OKS_AP, POSETRACK_AP, annotated_people, by_video, scorer_of
 from pipeline.evaluation.submission import write_predictions
-from pipeline.evaluation.tables import score_videos
 from pipeline.posetrack.index import Index, read_index
 from pipeline.shards.batch import ClipBatch
 from pipeline.shards.manifest import read_manifest
@@ -72,8 +71,7 @@ class Truth:
     @property
     def people(self) -> pd.DataFrame:
         """The index's annotated people in val."""
-        frames = self.index.frames.loc[self.index.frames["split"] == "val", ["video", "frame"]]
-        return self.index.people[self.index.people["score"].isna()].merge(frames, on=["video", "frame"])
+        return annotated_people(self.index)
 
     @property
     def is_official(self) -> bool:
@@ -106,20 +104,21 @@ def evaluate(config: EvaluateConfig, model: Loaded, *, index: Path, train: Path,
     control = table(samples, place(mean_pose(read_samples(train), input_size=size), samples, input_size=size))
     scores = {name: score_table(rows, truth, out=out / "predictions", name=name) for name, rows in tables.items()}
     controls = {"mean_pose": score_table(control, truth, out=out / "predictions", name="mean_pose")}
-    write_joints(out / "joints.csv", scores)
+    write_joints(out / "joints.csv", scores, metric=POSETRACK_AP if truth.is_official else PCK)
     write_json(
         out / "metrics.json",
         {
             "data_hash": data_hash(read_json(val / "manifest.json")),
             "boxes": str(manifest.boxes or "ground truth"),
             "box_source": asdict(manifest.boxes) if manifest.boxes else None,
+            "metric": POSETRACK_AP if truth.is_official else OKS_AP,
             "protocol": PROTOCOLS[truth.is_official],
             "labels": {"files": len(annotation_files(truth.folder)), "frames": scores["final"]["frames"]},
             "people": len(samples),
             "readouts": {name: summary(score) for name, score in scores.items()},
             "controls": {name: summary(score) for name, score in controls.items()},
             "margin_over_mean_pose": difference(scores["final"], controls["mean_pose"]),
-            "sequences": sequence_ap(tables["final"], truth),
+            "sequences": by_video(scorer_of(truth.index, truth.folder), tables["final"]),
         },
     )
 
@@ -145,8 +144,9 @@ def score_table(rows: pd.DataFrame, truth: Truth, *, out: Path, name: str) -> di
     write_predictions(rows, truth.folder, out_folder=out / name, skeleton=truth.index.skeleton)
     rows.to_parquet(out / f"{name}.parquet", index=False)
     oks = oks_ap(truth.people, rows, skeleton=truth.index.skeleton)
-    score = _official(truth, out / name) if truth.is_official else _unofficial(truth, rows)
-    LOG.info("%s: official AP %s, OKS-AP %.1f", name, _shown(score["ap"]["Total"]), oks["AP"])
+    score = _official(truth, out / name) if truth.is_official else _unofficial(truth, rows, ap=oks["AP"])
+    told = f"{POSETRACK_AP} {_shown(score['ap']['Total'])}, " if truth.is_official else ""
+    LOG.info("%s: %s%s %.1f", name, told, OKS_AP, oks["AP"])
     return {**score, "oks": oks}
 
 
@@ -162,15 +162,15 @@ def _official(truth: Truth, predictions: Path) -> dict[str, Any]:
     }
 
 
-def _unofficial(truth: Truth, rows: pd.DataFrame) -> dict[str, Any]:
-    """The shape of `_official` without its numbers, and PCK; not of detected people, since nothing says who is who."""
+def _unofficial(truth: Truth, rows: pd.DataFrame, *, ap: float) -> dict[str, Any]:
+    """The shape of `_official`: OKS-AP, and PCK by joint; not of detected people, since nothing says who is who."""
     skeleton, people = truth.index.skeleton, truth.people
     scored = [skeleton.joints[joint] for joint in skeleton.scored]
     by_joint = pck(people, rows, skeleton=skeleton) if truth.index.boxes is None else dict.fromkeys(scored)
     return {
         "frames": len(people[["video", "frame"]].drop_duplicates()),
-        "joints": dict.fromkeys(scored),
-        "ap": dict.fromkeys([*(name for name, _ in skeleton.groups), "Total"]),
+        "joints": by_joint,
+        "ap": {"Total": or_none(ap)},
         "mota": None,
         "pck": grouped(by_joint, skeleton=skeleton),
     }
@@ -188,24 +188,11 @@ def difference(final: Mapping[str, Any], control: Mapping[str, Any]) -> float | 
     return None if first is None or second is None else float(first - second)
 
 
-def sequence_ap(rows: pd.DataFrame, truth: Truth) -> dict[str, float | None]:
-    """The official AP of each video by itself; a video in which nobody is annotated has none, nor another skeleton."""
-    if not truth.is_official:
-        return {}
-    videos = [read_video(path) for path in annotation_files(truth.folder)]
-    scored = score_videos(videos, rows, skeleton=truth.index.skeleton)
-    return {
-        video.path.stem: or_none(total_ap([joints]))
-        for video, joints in zip(videos, scored, strict=True)
-        if video.entries.any()
-    }
-
-
-def write_joints(path: Path, scores: Mapping[str, Mapping[str, Any]]) -> None:
-    """One row for each readout and joint: readout, joint, ap."""
-    rows = [(name, joint, ap) for name, score in scores.items() for joint, ap in score["joints"].items()]
+def write_joints(path: Path, scores: Mapping[str, Mapping[str, Any]], *, metric: str) -> None:
+    """One row for each readout and joint: readout, joint, metric, score."""
+    rows = [(name, joint, metric, value) for name, score in scores.items() for joint, value in score["joints"].items()]
     path.parent.mkdir(parents=True, exist_ok=True)
-    pd.DataFrame(rows, columns=["readout", "joint", "ap"]).to_csv(path, index=False, lineterminator="\n")
+    pd.DataFrame(rows, columns=["readout", "joint", "metric", "score"]).to_csv(path, index=False, lineterminator="\n")
 
 
 def _shown(value: float | None) -> str:

@@ -65,6 +65,7 @@ class Album:
             "frames": frames,
             "keyframe": self.clip.index(0),
             "head_size": None if batch.head_size[row].isnan() else float(batch.head_size[row]),
+            "bbox_size": float(batch.bbox_size[row]),
             "truth": np.concatenate([batch.keypoints[row].double().numpy(), visible], axis=1).tolist(),
             "to_source": batch.to_source[row].double().tolist(),
         }

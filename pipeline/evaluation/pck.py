@@ -9,6 +9,8 @@ import pandas as pd
 from dsn.skeleton import Skeleton
 from pipeline.evaluation.numbers import or_none
 
+PCK = "PCK@0.2"
+"""What it is called wherever it stands."""
 THRESHOLD = 0.2
 """A keypoint is right within this share of the longer side of the annotated bbox: the usual PCK@0.2 where there are no
 head boxes."""

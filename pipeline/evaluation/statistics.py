@@ -8,12 +8,15 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
 from pipeline.evaluation.ap import ScoredJoints, average_precision
+from pipeline.evaluation.oks import FoundPeople
 from pipeline.evaluation.people import JOINTS
 
 COVERAGE = 95.0
 """Percent of the draws within an interval."""
 FEWEST_VIDEOS = 5
 """With fewer videos an interval over draws of them says nothing."""
+RECALLS = np.linspace(0, 1, 101)
+"""At which COCO reads the curve of precision."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +73,42 @@ def _areas(
     predicted = times.sum(axis=1)
     area = 100 * gained / np.maximum(annotated, 1)
     return np.where(annotated > 0, area, np.where(predicted > 0, np.nan, 0.0))
+
+
+def drawn_oks_ap(videos: Sequence[FoundPeople], times: Int64[np.ndarray, "R V"]) -> Float64[np.ndarray, " R"]:
+    """OKS-AP in percent of each draw, in which video v stands `times[r, v]` times; NaN where a draw shows nobody.
+
+    As in `drawn_ap`, the scores are sorted once. COCO reads precision where a recall is first reached, which is at a
+    hit; the copies of a hit raise it by turns, and none of them has a precision above the last one's.
+    """
+    video = np.repeat(np.arange(len(videos)), [len(found.score) for found in videos])
+    order = np.argsort(-np.concatenate([found.score for found in videos]), kind="stable")
+    is_hit = np.concatenate([found.is_hit for found in videos], axis=1)[:, order]
+    is_ignored = np.concatenate([found.is_ignored for found in videos], axis=1)[:, order]
+    annotated = times @ np.array([found.annotated for found in videos])
+    if not len(order):
+        return np.where(annotated > 0, 0.0, np.nan)
+    own = times[:, video[order]]
+    by_threshold = [
+        _read_precision(own * ~ignored, hit, annotated=annotated)
+        for hit, ignored in zip(is_hit, is_ignored, strict=True)
+    ]
+    return np.where(annotated > 0, 100 * np.mean(by_threshold, axis=0), np.nan)
+
+
+def _read_precision(
+    times: Int64[np.ndarray, "R n"], hit: Bool[np.ndarray, " n"], *, annotated: Int64[np.ndarray, " R"]
+) -> Float64[np.ndarray, " R"]:
+    """The mean of precision, made non-increasing, at COCO's recalls; 0 at those that are not reached."""
+    hits, seen = np.cumsum(times * hit, axis=1), np.cumsum(times, axis=1)
+    precision = hits / np.maximum(seen, 1)
+    envelope = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
+    recall = hits / np.maximum(annotated, 1)[:, None]
+    found = np.zeros(len(times))
+    for draw in range(len(times)):
+        places = np.searchsorted(recall[draw], RECALLS, side="left")
+        found[draw] = envelope[draw, places[places < len(hit)]].sum() / len(RECALLS)
+    return found
 
 
 def interval(values: Float64[np.ndarray, " R"]) -> Interval:

@@ -17,11 +17,10 @@ from pipeline.artifacts import read_json, write_json
 from pipeline.evaluation.conditions import METHODS, Grid, Networks, Outcome, run_all, select
 from pipeline.evaluation.degrade import WORST, Kind
 from pipeline.evaluation.examples import Album, choose
-from pipeline.evaluation.posetrack18 import is_evaluated
 from pipeline.evaluation.predict import refuse_misfit, table
 from pipeline.evaluation.progress import told
-from pipeline.evaluation.statistics import draw_videos, drawn_ap
-from pipeline.evaluation.tables import read_truth, score_videos
+from pipeline.evaluation.scorer import scorer_of_some
+from pipeline.evaluation.statistics import draw_videos
 from pipeline.evaluation.verdict import SEVERE, Curves, judge_kind, mean_retention, nested, rows
 from pipeline.posetrack.index import read_index
 from pipeline.refusal import Refusal
@@ -82,11 +81,6 @@ def stress(config: StressConfig, model: Loaded, control: Loaded, *, index: Path,
     Raises:
         Refusal: an input is missing or does not fit, or nobody in val can be evaluated.
     """
-    if not is_evaluated(model.skeleton):
-        raise Refusal(
-            f"stress: got the skeleton {model.skeleton.name!r}, wanted PoseTrack's joints, since it compares official "
-            "AP; evaluate has scored the model"
-        )
     networks = _networks(model, control)
     for loaded in (model, control):
         refuse_misfit(loaded, read_manifest(val))
@@ -100,6 +94,7 @@ def stress(config: StressConfig, model: Loaded, control: Loaded, *, index: Path,
         out / "metrics.json",
         {
             "data_hash": data_hash(read_json(val / "manifest.json")),
+            "metric": curves.metric,
             "boxes": "neighbour",
             "people": len(outcome.samples),
             "left_out": sum(not can_be_evaluated(sample) for sample in samples),
@@ -164,15 +159,13 @@ def _seen(batches: Iterable[ClipBatch], keys: frozenset[str], *, album: Album) -
 
 def _curves(config: StressConfig, outcome: Outcome, *, index: Path) -> Curves:
     """AP of everything, on the videos and on draws of them."""
-    skeleton = read_index(index).skeleton
     first = table(outcome.samples, outcome.of("final", "clean"))
-    truth = read_truth(index / "truth" / "val", first)
-    times = draw_videos(len(truth), draws=config.draws, seed=config.seed)
+    scorer = scorer_of_some(read_index(index), index / "truth" / "val", rows=first)
+    times = draw_videos(len(scorer.videos), draws=config.draws, seed=config.seed)
     ap = {
         method: {
-            name: drawn_ap(score_videos(truth, table(outcome.samples, poses), skeleton=skeleton), times)
-            for name, poses in outcome.poses[method].items()
+            name: scorer.drawn(table(outcome.samples, poses), times) for name, poses in outcome.poses[method].items()
         }
         for method in METHODS
     }
-    return Curves(ap=ap, videos=len(truth))
+    return Curves(metric=scorer.metric, ap=ap, videos=len(scorer.videos))

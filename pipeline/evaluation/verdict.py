@@ -24,6 +24,8 @@ Finding = Literal["holds", "does not hold", "undecided"]
 class Curves:
     """AP in percent by method and condition: first of the videos as they are, then of each draw of videos."""
 
+    metric: str
+    """What the AP is called: PoseTrack AP or OKS-AP."""
     ap: Mapping[str, Mapping[str, Float64[np.ndarray, " R"]]]
     videos: int
     """How many there are to draw from."""
@@ -41,12 +43,13 @@ class Curves:
 
 
 def rows(curves: Curves, *, kinds: Sequence[Kind], severities: Sequence[int]) -> list[dict[str, Any]]:
-    """method, kind, severity, ap (percent) and retention (share), with severity 0 for every kind."""
+    """method, kind, severity, metric, ap (percent) and retention (share), with severity 0 for every kind."""
     return [
         {
             "method": method,
             "kind": kind,
             "severity": severity,
+            "metric": curves.metric,
             "ap": float(curves.of(method, kind, severity)[0]),
             "retention": float(curves.retention(method, kind, severity)[0]),
         }
@@ -113,9 +116,9 @@ def _sentence(curves: Curves, kind: Kind, *, finding: Finding, leads: Mapping[tu
     clean = {name: _shown(curves.of(name, kind, 0)[0]) for name in ("final", "single_frame")}
     kept = {name: _shown(100 * curves.retention(name, kind, severity)[0]) for name in ("final", "single_frame")}
     return (
-        f"Under {_named(kind)} of severity {severity} the final readout has AP {ap['final']}, the single frame "
-        f"{ap['single_frame']}, the copy {ap['copy']} and the interpolation {ap['interpolation']}; its smallest lead, "
-        f"over {_named(control)}, is {_shown(least.value)} points (95 % interval {_shown(least.low)} to "
+        f"Under {_named(kind)} of severity {severity} the final readout has {curves.metric} {ap['final']}, the single "
+        f"frame {ap['single_frame']}, the copy {ap['copy']} and the interpolation {ap['interpolation']}; its smallest "
+        f"lead, over {_named(control)}, is {_shown(least.value)} points (95 % interval {_shown(least.low)} to "
         f"{_shown(least.high)}, videos: {curves.videos}); it keeps {kept['final']} % of its clean AP, the single frame "
         f"{kept['single_frame']} %, and clean it has {clean['final']} against {clean['single_frame']}: "
         f"the claim {'is undecided' if finding == 'undecided' else finding}."

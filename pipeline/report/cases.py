@@ -15,7 +15,7 @@ from pipeline.report.clips import Clip, choose, keyframe_position, oks_table, re
 from pipeline.report.config import ReportConfig
 from pipeline.report.inputs import Inputs
 from pipeline.report.palette import Method, in_order
-from pipeline.report.poses import Panel, described, into_crop, misses, scored, window
+from pipeline.report.poses import Panel, described, into_crop, misses, reach_of, scored, window
 
 STREAMS = ("final", "temporal", "visual")
 """Readouts that are shown side by side, of those that the model has."""
@@ -36,9 +36,11 @@ class Case:
 
 
 def clip_cases(inputs: Inputs, config: ReportConfig, *, methods: Mapping[str, Method]) -> list[Case]:
-    """Clips from the top, the middle and the bottom of the order by OKS of the final readout."""
+    """Clips from the top, the middle and the bottom by the final readout's OKS; none where people were detected."""
+    if inputs.is_detected:
+        return []
     table = oks_table(inputs.people, inputs.predictions, skeleton=inputs.skeleton)
-    chosen = choose(table, config)
+    chosen = choose(table, config, joints=min(config.min_joints, len(inputs.skeleton.scored)))
     clips = read_clips(inputs.val, chosen)
     streams = [name for name in STREAMS if name in inputs.predictions]
     found = table[streams].to_dict("index")
@@ -51,7 +53,7 @@ def clip_cases(inputs: Inputs, config: ReportConfig, *, methods: Mapping[str, Me
             title=rank,
             keyframe=keyframe_position(inputs.val),
             notes={name: (f"OKS {found[key][name]:.2f}",) for name in streams},
-            skeleton=inputs.skeleton,
+            inputs=inputs,
             methods=methods,
         )
         for number, (key, rank) in enumerate(chosen.items())
@@ -66,10 +68,12 @@ def _clip_case(  # noqa: PLR0913  (one picture is made of all these)
     title: str,
     keyframe: int,
     notes: Mapping[str, tuple[str, ...]],
-    skeleton: Skeleton,
+    inputs: Inputs,
     methods: Mapping[str, Method],
 ) -> Case:
     sample = clip.sample
+    x1, y1, x2, y2 = sample["bbox"]
+    reach = reach_of(sample["head_size"], max(x2 - x1, y2 - y1), is_official=inputs.is_official)
     labels = np.array(sample["keypoints"], dtype=np.float64)
     labels[:, :2] = into_crop(labels[:, :2], sample["to_source"])
     strip = tuple(picture(image, name=f"{name}-{position}") for position, image in enumerate(clip.frames))
@@ -82,9 +86,9 @@ def _clip_case(  # noqa: PLR0913  (one picture is made of all these)
             strip[keyframe],
             labels,
             {method: into_crop(points, sample["to_source"]) for method, points in poses.items()},
-            head_size=_in_crop(sample["head_size"], sample["to_source"]),
+            reach=_in_crop(reach, sample["to_source"]),
             notes=notes,
-            skeleton=skeleton,
+            skeleton=inputs.skeleton,
             methods=methods,
         ),
     )
@@ -95,7 +99,7 @@ def panels(
     labels: Float64[np.ndarray, "K 3"],
     poses: Mapping[str, Float64[np.ndarray, "K 2"]],
     *,
-    head_size: float | None,
+    reach: float | None,
     notes: Mapping[str, tuple[str, ...]],
     skeleton: Skeleton,
     methods: Mapping[str, Method],
@@ -120,7 +124,7 @@ def panels(
     others = []
     for name in in_order(poses, methods):
         points = poses[name]
-        wrong = misses(points, labels[:, :2], labelled=labelled, head_size=head_size)
+        wrong = misses(points, labels[:, :2], labelled=labelled, reach=reach)
         others.append(
             Panel(
                 picture=where,
@@ -129,7 +133,7 @@ def panels(
                 pose=pose(points, shown, skeleton=skeleton),
                 ghost=truth,
                 misses=wrong,
-                notes=(*notes.get(name, ()), *((f"{len(wrong)} wrong",) if head_size else ())),
+                notes=(*notes.get(name, ()), *((f"{len(wrong)} wrong",) if reach else ())),
                 description=described(methods[name], wrong=len(wrong), labelled=count),
             )
         )
@@ -139,9 +143,7 @@ def panels(
 def example_cases(inputs: Inputs, config: ReportConfig, *, methods: Mapping[str, Method]) -> list[Case]:
     """Degraded keyframes: the kinds in turn, the most severe first."""
     return [
-        _example_case(
-            example, folder=inputs.pictures, name=f"example-{number}", skeleton=inputs.skeleton, methods=methods
-        )
+        _example_case(example, inputs, name=f"example-{number}", methods=methods)
         for number, example in enumerate(pick(inputs.examples, config.examples))
     ]
 
@@ -158,9 +160,8 @@ def pick(examples: Sequence[dict[str, Any]], count: int) -> list[dict[str, Any]]
     return [example for _, _, example in sorted(ranked, key=lambda entry: entry[:2])[:count]]
 
 
-def _example_case(
-    example: Mapping[str, Any], *, folder: Path, name: str, skeleton: Skeleton, methods: Mapping[str, Method]
-) -> Case:
+def _example_case(example: Mapping[str, Any], inputs: Inputs, *, name: str, methods: Mapping[str, Method]) -> Case:
+    folder = inputs.pictures
     where = picture(_image(folder / example["image"]), name=name)
     frames = [_image(folder / frame) for frame in example["frames"]]
     return Case(
@@ -172,9 +173,9 @@ def _example_case(
             where,
             np.array(example["truth"], dtype=np.float64),
             {method: np.array(points, dtype=np.float64) for method, points in example["poses"].items()},
-            head_size=example["head_size"],
+            reach=reach_of(example["head_size"], example["bbox_size"], is_official=inputs.is_official),
             notes={},
-            skeleton=skeleton,
+            skeleton=inputs.skeleton,
             methods=methods,
         ),
     )

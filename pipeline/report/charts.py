@@ -33,32 +33,44 @@ class Chart:
 
 
 def joint_charts(inputs: Inputs, methods: Mapping[str, Method]) -> list[Chart]:
-    """AP by group of joints, with the controls, and by joint."""
+    """Scores by group of joints, with the controls, and by joint; none where joints have no scores."""
+    if inputs.joints["score"].isna().all():
+        return []
     entries = {**inputs.metrics["readouts"], **inputs.metrics["controls"]}
     names, groups = in_order(entries, methods), joint_groups(inputs.skeleton)
-    grouped = [_bar(methods[name], [entries[name]["ap"].get(group) for group in groups]) for name in names]
-    table = inputs.joints.pivot_table(index="joint", columns="readout", values="ap", sort=False, dropna=False)[::-1]
+    metric, key = joint_metric(inputs), "ap" if inputs.is_official else "pck"
+    grouped = [_bar(methods[name], [entries[name][key].get(group) for group in groups]) for name in names]
+    table = inputs.joints.pivot_table(index="joint", columns="readout", values="score", sort=False, dropna=False)[::-1]
     single = [
         replace(_bar(methods[name], list(table[name])), marker=methods[name].marker) for name in names if name in table
     ]
     joints = [str(joint).replace("_", " ") for joint in table.index]
-    by_group = bars(grouped, groups=groups, name="groups", x_label="AP, %")
-    by_joint = dots(single, groups=joints, name="joints", x_label="AP, %")
+    by_group = bars(grouped, groups=groups, name="groups", x_label=f"{metric}, %")
+    by_joint = dots(single, groups=joints, name="joints", x_label=f"{metric}, %")
     return [
         _chart(
-            "By group of joints, with the control", by_group, grouped, "Bars of AP by group of joints; see the table."
+            "By group of joints, with the control",
+            by_group,
+            grouped,
+            f"Bars of {metric} by group of joints; see the table.",
         ),
-        _chart("By joint", by_joint, single, "Dots of AP for each of the evaluated joints."),
+        _chart("By joint", by_joint, single, f"Dots of {metric} for each of the evaluated joints."),
     ]
 
 
+def joint_metric(inputs: Inputs) -> str:
+    """What joints are scored by."""
+    return str(inputs.joints["metric"].iloc[0])
+
+
 def joint_groups(skeleton: Skeleton) -> list[str]:
-    """The columns of the official table."""
+    """The columns of a table of joints, as the official one has them."""
     return [*(name for name, _ in skeleton.groups), "Total"]
 
 
 def stress_charts(curves: pd.DataFrame, methods: Mapping[str, Method]) -> dict[str, Chart]:
     """AP by severity, one chart a kind, on the same scale."""
+    metric = str(curves["metric"].iloc[0])
     highest = float(np.nan_to_num(curves["ap"]).max())
     top = min(100.0, 10 * (highest // 10 + 1))
     charts = {}
@@ -67,10 +79,10 @@ def stress_charts(curves: pd.DataFrame, methods: Mapping[str, Method]) -> dict[s
             _curve(methods[name], of_kind[of_kind["method"] == name].sort_values("severity"))
             for name in in_order(of_kind["method"].unique(), methods)
         ]
-        svg = lines(series, name=f"stress-{number}", x_label="severity", y_label="AP, %", y_limits=(0.0, top))
+        svg = lines(series, name=f"stress-{number}", x_label="severity", y_label=f"{metric}, %", y_limits=(0.0, top))
         title = str(kind).replace("_", " ")
         charts[str(kind)] = _chart(
-            title, svg, series, f"AP by severity of {title}; the numbers are in the table below."
+            title, svg, series, f"{metric} by severity of {title}; the numbers are in the table below."
         )
     return charts
 

@@ -75,9 +75,12 @@ def oks(
     return np.where(count > 0, (alike * labelled).sum(axis=1) / np.maximum(count, 1), np.nan)
 
 
-def choose(table: pd.DataFrame, config: ReportConfig) -> dict[str, Rank]:
-    """Keys to show, best first: from the top, the middle and the bottom of the order by final OKS, no person twice."""
-    order = table[table["joints"] >= config.min_joints]
+def choose(table: pd.DataFrame, config: ReportConfig, *, joints: int) -> dict[str, Rank]:
+    """Keys to show, best first: from the top, the middle and the bottom of the order by final OKS, no person twice.
+
+    People with fewer labelled joints than `joints` are passed over.
+    """
+    order = table[table["joints"] >= joints]
     middle = [order.index[place] for place in _outwards(len(order))]
     chosen: dict[str, Rank] = {}
     shown: set[str] = set()

@@ -14,7 +14,8 @@ class ReportConfig:
     worst: int
     """Clips shown from its bottom."""
     min_joints: int
-    """Labelled joints that a person needs to be shown: with two or three, a high OKS says little."""
+    """Labelled joints that a person needs to be shown, all where the skeleton scores fewer: with two or three, a high
+    OKS says little."""
     examples: int
     """Degraded keyframes shown, most severe first within a kind, the kinds in turn."""
     trials: int

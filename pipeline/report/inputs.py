@@ -14,6 +14,8 @@ from pipeline.refusal import Refusal
 
 Value = TypeVar("Value")
 
+OFFICIAL = "PoseTrack AP"
+"""The metric of stages evaluate and stress where the official protocol knows the skeleton."""
 RUNS = ("pretrain", "control", "train")
 """The training runs, in the order in which they are made."""
 
@@ -46,12 +48,12 @@ class Inputs:
     metrics: dict[str, Any]
     """Scores of the evaluation."""
     joints: pd.DataFrame
-    """readout, joint, ap."""
+    """readout, joint, metric, score."""
     predictions: dict[str, pd.DataFrame]
     """By readout: key, keypoints (2K source pixels), scores and more."""
     stress: dict[str, Any]
     curves: pd.DataFrame
-    """method, kind, severity, ap, retention."""
+    """method, kind, severity, metric, ap, retention."""
     examples: list[dict[str, Any]]
     """Degraded keyframes with the methods' poses."""
     pictures: Path
@@ -65,6 +67,21 @@ class Inputs:
     promotion: dict[str, Any]
     val: Path
     """Folder of val's shards."""
+
+    @property
+    def metric(self) -> str:
+        """What the AP is called: OKS-AP where the official protocol does not know the skeleton."""
+        return str(self.metrics["metric"])
+
+    @property
+    def is_official(self) -> bool:
+        """Whether it is the official protocol's."""
+        return self.metric == OFFICIAL
+
+    @property
+    def is_detected(self) -> bool:
+        """Whether the evaluation's people were found by a detector; nothing says which annotated person each one is."""
+        return self.metrics["box_source"] is not None
 
 
 def read_inputs(sources: Sources) -> Inputs:

@@ -9,7 +9,15 @@ from pipeline.pages.template import fill
 from pipeline.pages.tones import PLAIN
 from pipeline.report import tables
 from pipeline.report.cases import clip_cases, example_cases
-from pipeline.report.charts import TERM, joint_charts, joint_groups, loss_charts, select_chart, stress_charts
+from pipeline.report.charts import (
+    TERM,
+    joint_charts,
+    joint_groups,
+    joint_metric,
+    loss_charts,
+    select_chart,
+    stress_charts,
+)
 from pipeline.report.config import ReportConfig
 from pipeline.report.inputs import Inputs
 from pipeline.report.palette import Method, methods
@@ -35,6 +43,7 @@ def render(inputs: Inputs, config: ReportConfig) -> str:
         "methods": known,
         "lineage": lineage(inputs),
         "stress_boxes": _boxes(inputs.stress),
+        "joint_metric": joint_metric(inputs),
         "inputs": inputs,
         "config": config,
     }
@@ -59,6 +68,7 @@ def lineage(inputs: Inputs) -> list[tuple[str, str]]:
                 ("data, train", tags.get("data.train")),
                 ("data, select", tags.get("data.select")),
                 ("data, val", inputs.metrics["data_hash"]),
+                ("metric", inputs.metric),
                 ("boxes of the evaluation", inputs.metrics["boxes"]),
                 ("boxes of the stress test", _boxes(inputs.stress)),
                 ("skeleton", inputs.skeleton.name),
@@ -108,13 +118,21 @@ def _pictures(inputs: Inputs, config: ReportConfig, known: Mapping[str, Method])
 def _numbers(inputs: Inputs, config: ReportConfig, known: Mapping[str, Method]) -> dict[str, Any]:
     kinds = inputs.curves["kind"].unique()
     return {
-        "scores": tables.scores(inputs.metrics, groups=joint_groups(inputs.skeleton), methods=known),
+        "scores": _scores(inputs, known),
         "sequences": tables.sequences(inputs.metrics),
         "severities": [tables.severities(inputs.curves, kind, known) for kind in kinds],
         "trials": tables.trials(inputs.trials, count=config.trials, score=inputs.run["yardstick"]["name"]),
         "chosen": tables.chosen(inputs.best),
         "splits": tables.splits(inputs.checks),
     }
+
+
+def _scores(inputs: Inputs, known: Mapping[str, Method]) -> tables.Table:
+    groups = joint_groups(inputs.skeleton)
+    if inputs.is_official:
+        return tables.official_scores(inputs.metrics, groups=groups, methods=known)
+    # Nothing says who is who among detected people, so they have no PCK.
+    return tables.other_scores(inputs.metrics, groups=() if inputs.is_detected else groups, methods=known)
 
 
 def _names(inputs: Inputs) -> set[str]:

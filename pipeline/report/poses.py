@@ -13,8 +13,10 @@ from pipeline.report.palette import Method
 ROOM = 0.12
 """Space around the poses in a picture, in sides of their extent."""
 
-THRESHOLD = 0.5
+OF_HEAD = 0.5
 """Head sizes between a joint and its label beyond which it is wrong: the official AP's rule."""
+OF_BBOX = 0.2
+"""The same in longer sides of the bbox: the rule of PCK@0.2, by which joints of other skeletons are scored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,17 +49,24 @@ def window(points: Float64[np.ndarray, "N 2"], where: Picture) -> Limb:
     return left, top, width, height
 
 
+def reach_of(head_size: float | None, bbox_size: float, *, is_official: bool) -> float | None:
+    """How far off a joint may be, in the pixels of the sizes; None where the official rule wants a head and none is."""
+    if not is_official:
+        return OF_BBOX * bbox_size
+    return None if head_size is None else OF_HEAD * head_size
+
+
 def misses(
     points: Float64[np.ndarray, "K 2"],
     labels: Float64[np.ndarray, "K 2"],
     *,
     labelled: Bool[np.ndarray, " K"],
-    head_size: float | None,
+    reach: float | None,
 ) -> tuple[Limb, ...]:
-    """Lines from wrong joints to their labels; none where no head size says what is wrong."""
-    if head_size is None:
+    """Lines from wrong joints, which are farther off than `reach`, to their labels; none where there is no reach."""
+    if reach is None:
         return ()
-    wrong = labelled & (np.linalg.norm(points - labels, axis=1) > THRESHOLD * head_size)
+    wrong = labelled & (np.linalg.norm(points - labels, axis=1) > reach)
     lines = np.concatenate([points, labels], axis=1)[wrong]
     return tuple((float(a), float(b), float(c), float(d)) for a, b, c, d in np.round(lines, 1))
 

@@ -12,6 +12,10 @@ from pipeline.report.palette import Method, in_order
 MISSING = "\N{EN DASH}"
 SCORE = "select/pck_final"
 """The column of the score on select."""
+OKS = (("OKS-AP", "oks_ap"), ("OKS-AP50", "oks_ap50"))
+MORE_OKS = (("OKS-AP75", "oks_ap75"), ("OKS-AR", "oks_ar"))
+MOTA = (("MOTA", "mota"),)
+"""Columns of scores with their keys in metrics.json."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,37 +51,55 @@ def cell(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def scores(metrics: Mapping[str, Any], *, groups: Sequence[str], methods: Mapping[str, Method]) -> Table:
+def official_scores(metrics: Mapping[str, Any], *, groups: Sequence[str], methods: Mapping[str, Method]) -> Table:
     """AP by group of joints, OKS-AP and MOTA of each readout and control."""
+    caption = "Official PoseTrack AP by group of joints, OKS-AP by xtcocotools, and MOTA, in percent"
+    return _scores(metrics, caption, by_group={"ap": groups}, plain=(*OKS, *MOTA), methods=methods)
+
+
+def other_scores(metrics: Mapping[str, Any], *, groups: Sequence[str], methods: Mapping[str, Method]) -> Table:
+    """PCK by group of joints, where there is any, and OKS-AP of each readout and control, for other skeletons."""
+    caption = f"{'PCK@0.2 by group of joints, and ' if groups else ''}OKS-AP by xtcocotools, in percent"
+    return _scores(metrics, caption, by_group={"pck": groups}, plain=(*OKS, *MORE_OKS), methods=methods)
+
+
+def _scores(
+    metrics: Mapping[str, Any],
+    caption: str,
+    *,
+    by_group: Mapping[str, Sequence[str]],
+    plain: Sequence[tuple[str, str]],
+    methods: Mapping[str, Method],
+) -> Table:
+    """One row a readout or control: numbers by a key and group, then numbers by a key alone, given as (column, key)."""
     entries = {**metrics["readouts"], **metrics["controls"]}
-    return Table(
-        caption="Official PoseTrack AP by group of joints, OKS-AP by xtcocotools, and MOTA, in percent",
-        columns=("", *groups, "OKS-AP", "OKS-AP50", "MOTA"),
-        rows=tuple(
-            Row(
-                label=methods[name].label,
-                method=methods[name],
-                cells=(
-                    *(number(entry["ap"].get(group)) for group in groups),
-                    *(number(entry.get(key)) for key in ("oks_ap", "oks_ap50", "mota")),
-                ),
-            )
-            for name in in_order(entries, methods)
-            for entry in (entries[name],)
-        ),
+    grouped = [(key, group) for key, groups in by_group.items() for group in groups]
+    rows = tuple(
+        Row(
+            label=methods[name].label,
+            method=methods[name],
+            cells=(
+                *(number(entries[name][key].get(group)) for key, group in grouped),
+                *(number(entries[name].get(key)) for _, key in plain),
+            ),
+        )
+        for name in in_order(entries, methods)
     )
+    columns = ("", *(group for _, group in grouped), *(column for column, _ in plain))
+    return Table(caption=caption, columns=columns, rows=rows)
 
 
 def sequences(metrics: Mapping[str, Any]) -> Table:
     """AP by video, worst first."""
+    metric = metrics["metric"]
     found = sorted(metrics["sequences"].items(), key=lambda entry: (entry[1] is None, entry[1], entry[0]))
     rows = tuple(Row(label=video, cells=(number(ap),)) for video, ap in found)
-    return Table(caption="AP of the final readout by video, worst first", columns=("video", "AP"), rows=rows)
+    return Table(caption=f"{metric} of the final readout by video, worst first", columns=("video", metric), rows=rows)
 
 
 def severities(curves: pd.DataFrame, kind: str, methods: Mapping[str, Method]) -> Table:
     """AP of each method by severity of one kind, and what it retains at the highest."""
-    of_kind = curves[curves["kind"] == kind]
+    of_kind, metric = curves[curves["kind"] == kind], curves["metric"].iloc[0]
     columns = sorted(of_kind["severity"].unique())
     rows = []
     for name in in_order(of_kind["method"].unique(), methods):
@@ -87,7 +109,7 @@ def severities(curves: pd.DataFrame, kind: str, methods: Mapping[str, Method]) -
         cells.append(number(None if kept is None else 100 * float(kept)))
         rows.append(Row(label=methods[name].label, method=methods[name], cells=tuple(cells)))
     headers = ("", *(f"severity {severity:g}" for severity in columns), "retained, %")
-    return Table(caption=f"{kind.replace('_', ' ')}: AP by severity", columns=headers, rows=tuple(rows))
+    return Table(caption=f"{kind.replace('_', ' ')}: {metric} by severity", columns=headers, rows=tuple(rows))
 
 
 def trials(table: pd.DataFrame, *, count: int, score: str) -> Table:

@@ -20,7 +20,8 @@ class GateConfig:
     """What a candidate needs (section `promote`)."""
 
     floor_ap: float
-    """AP of the final readout, in percent, that a candidate needs where there is no champion."""
+    """AP of the final readout, in percent, that a candidate needs where there is no champion: PoseTrack's, or OKS-AP
+    where the skeleton is another."""
     max_ap_loss: float
     """Points of AP by which a candidate may be below the champion."""
     max_retention_loss: float
@@ -42,8 +43,10 @@ class Standing:
     version: str
     data_hash: str
     """Of the val split that they were measured on."""
+    metric: str
+    """What the AP is called."""
     ap: float | None
-    """Official AP of the final readout, in percent; None where it has none."""
+    """Of the final readout, in percent; None where it has none."""
     boxes: str
     """Whose bboxes it was measured with."""
     retention: float | None
@@ -53,7 +56,7 @@ class Standing:
     def tags(self) -> dict[str, str]:
         """How a version carries them; `from_tags` is the inverse."""
         numbers = {"gate.ap": self.ap, "gate.retention": self.retention}
-        where = {"gate.data_hash": self.data_hash, "gate.boxes": self.boxes}
+        where = {"gate.data_hash": self.data_hash, "gate.metric": self.metric, "gate.boxes": self.boxes}
         return where | {name: "" if n is None else repr(n) for name, n in numbers.items()}
 
 
@@ -75,6 +78,7 @@ def from_tags(version: Version) -> Standing | None:
     return Standing(
         version=version.version,
         data_hash=version.tags["gate.data_hash"],
+        metric=version.tags.get("gate.metric", ""),
         ap=float(ap) if ap else None,
         boxes=version.tags.get("gate.boxes", ""),
         retention=float(retention) if retention else None,
@@ -93,6 +97,7 @@ def measured(version: str, *, evaluation: Mapping[str, Any], stress: Mapping[str
     return Standing(
         version=version,
         data_hash=evaluation["data_hash"],
+        metric=evaluation["metric"],
         ap=evaluation["readouts"]["final"]["ap"]["Total"],
         boxes=evaluation["boxes"],
         retention=stress["retention"],
@@ -113,20 +118,25 @@ def decide(candidate: Standing, current: Version | None, config: GateConfig) -> 
         measured_on = f"version {candidate.version} was measured on data {candidate.data_hash}"
         reason = f"{measured_on} and champion version {champion.version} on {champion.data_hash}: they do not compare"
         return Decision(promoted=False, reason=reason)
+    if candidate.metric != champion.metric:
+        measured_by = f"version {candidate.version} was measured by {candidate.metric}"
+        reason = f"{measured_by} and champion version {champion.version} by {champion.metric}: they do not compare"
+        return Decision(promoted=False, reason=reason)
     return _compare(candidate, champion, config)
 
 
 def _decide_alone(candidate: Standing, config: GateConfig) -> Decision:
     promoted = candidate.ap is not None and candidate.ap >= config.floor_ap
     relation = "reaches" if promoted else "does not reach"
-    reason = f"there is no champion, and AP {_shown(candidate.ap)} {relation} the floor of {config.floor_ap:.1f}"
+    score = f"{candidate.metric} {_shown(candidate.ap)}"
+    reason = f"there is no champion, and {score} {relation} the floor of {config.floor_ap:.1f}"
     return Decision(promoted=promoted, reason=reason)
 
 
 def _compare(candidate: Standing, champion: Standing, config: GateConfig) -> Decision:
     """Each number against its limit; a number that only the champion has is lost."""
     pairs = {
-        "AP": (candidate.ap, champion.ap, config.max_ap_loss),
+        candidate.metric: (candidate.ap, champion.ap, config.max_ap_loss),
         "retention": (candidate.retention, champion.retention, config.max_retention_loss),
     }
     lost = [name for name, (own, other, limit) in pairs.items() if _is_lost(own, other, limit=limit)]
@@ -177,6 +187,7 @@ def promote(
         "version": version,
         "champion_before": None if current is None else current.version,
         "data_hash": candidate.data_hash,
+        "metric": candidate.metric,
         "ap": candidate.ap,
         "boxes": candidate.boxes,
         "retention": candidate.retention,

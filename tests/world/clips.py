@@ -32,10 +32,16 @@ def model_config() -> ModelConfig:
     )
 
 
+def prepared(root: Path, out: Path, *, boxes: BoxesConfig | None = None) -> Path:
+    """The index of the dataset at `root`."""
+    config = PrepareConfig(select_share=0.3, window=5, seed=0, checks=check_config(max_bad_share=0.5))
+    prepare(root, out, config, boxes=boxes)
+    return out
+
+
 def pack(root: Path, folder: Path, *, boxes: BoxesConfig | None = None) -> Path:
     """Index and shards of the dataset at `root`, as folders `index`, `train`, `select` and `val` of `folder`."""
-    config = PrepareConfig(select_share=0.3, window=5, seed=0, checks=check_config(max_bad_share=0.5))
-    prepare(root, folder / "index", config, boxes=boxes)
+    prepared(root, folder / "index", boxes=boxes)
     shard = ShardConfig(coverage=0.99, quality=90, reach=4, samples_per_shard=40, min_shards=2, seed=0)
     views = Views(rotation=10.0, rotation_probability=0.2, scale=0.1, shift=0.05)
     recipe = Recipe(shard=shard, input_size=SIZE, offsets=OFFSETS, views=views)

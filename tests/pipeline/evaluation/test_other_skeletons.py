@@ -9,16 +9,18 @@ import torch
 from dsn.checkpoint import Loaded, load, save
 from dsn.network import build, build_single_frame
 from pipeline.artifacts import read_json
+from pipeline.evaluation.conditions import METHODS
 from pipeline.evaluation.evaluate import EvaluateConfig, evaluate
 from pipeline.evaluation.pck import grouped, pck
 from pipeline.evaluation.stress import StressConfig, stress
-from pipeline.refusal import Refusal
 from pipeline.shards.manifest import read_manifest
 from pipeline.shards.reader import evaluation_batches
+from pipeline.tracking.gate import measured
 from tests.world import formats
 from tests.world.formats import STICK
 
 CLIPS = importlib.import_module("tests.world.clips")
+STRESS = StressConfig(kinds=("black",), severities=(3,), seed=0, batch_size=16, max_samples=None, draws=5, examples=1)
 
 
 @pytest.fixture(scope="module")
@@ -46,37 +48,73 @@ def test_the_skeleton_travels_to_shards_batches_and_the_saved_model(
     assert load(tmp_path).skeleton == STICK
 
 
-def test_evaluation_says_that_there_is_no_official_ap_and_gives_oks_and_pck(
-    packed: Path, model: Loaded, tmp_path: Path
-) -> None:
+@pytest.fixture(scope="module")
+def evaluated(packed: Path, model: Loaded, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out: Path = tmp_path_factory.mktemp("evaluation")
     config = EvaluateConfig(batch_size=16, readouts=("final",), flip_test=False)
-
-    evaluate(config, model, index=packed / "index", train=packed / "train", val=packed / "val", out=tmp_path)
-
-    metrics = read_json(tmp_path / "metrics.json")
-    assert metrics["protocol"].endswith("the official PoseTrack AP knows no such skeleton")
-    for score in (metrics["readouts"]["final"], metrics["controls"]["mean_pose"]):
-        assert score["ap"] == {"Head": None, "Hands": None, "Feet": None, "Total": None}
-        assert set(score["pck"]) == set(score["ap"])
-        assert 0 <= score["pck"]["Total"] <= 100
-        assert score["oks_ap"] is not None
-    assert metrics["controls"]["mean_pose"]["pck"]["Total"] > metrics["readouts"]["final"]["pck"]["Total"]
-    assert metrics["sequences"] == {}
-    joints = pd.read_csv(tmp_path / "joints.csv")
-    assert joints["joint"].tolist() == list(STICK.joints)
-    assert joints["ap"].isna().all()
+    evaluate(config, model, index=packed / "index", train=packed / "train", val=packed / "val", out=out)
+    return out
 
 
-def test_stress_refuses_a_skeleton_without_official_ap(packed: Path, model: Loaded, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def stressed(packed: Path, model: Loaded, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out: Path = tmp_path_factory.mktemp("stress")
     control = Loaded(
         network=build_single_frame(CLIPS.model_config(), STICK), config=CLIPS.model_config(), skeleton=STICK
     )
-    config = StressConfig(
-        kinds=("black",), severities=(3,), seed=0, batch_size=8, max_samples=None, draws=1, examples=0
-    )
+    stress(STRESS, model, control, index=packed / "index", val=packed / "val", out=out)
+    return out
 
-    with pytest.raises(Refusal, match=r"got the skeleton 'stick', wanted PoseTrack's joints"):
-        stress(config, model, control, index=packed / "index", val=packed / "val", out=tmp_path)
+
+def test_evaluation_says_that_there_is_no_official_ap_and_gives_oks_and_pck(evaluated: Path) -> None:
+    metrics = read_json(evaluated / "metrics.json")
+
+    assert metrics["metric"] == "OKS-AP"
+    assert metrics["protocol"].endswith("the official PoseTrack AP knows no such skeleton")
+    for score in (metrics["readouts"]["final"], metrics["controls"]["mean_pose"]):
+        assert score["ap"] == {"Total": score["oks_ap"]}
+        assert set(score["pck"]) == {"Head", "Hands", "Feet", "Total"}
+        assert 0 <= score["pck"]["Total"] <= 100
+    final, control = metrics["readouts"]["final"], metrics["controls"]["mean_pose"]
+    assert control["pck"]["Total"] > final["pck"]["Total"]
+    assert metrics["margin_over_mean_pose"] == pytest.approx(final["oks_ap"] - control["oks_ap"])
+    assert set(metrics["sequences"]) == {"005001_mpii_test", "005002_mpii_test"}
+    assert metrics["metric"] in metrics["protocol"]
+
+
+def test_joints_are_listed_by_pck(evaluated: Path) -> None:
+    joints = pd.read_csv(evaluated / "joints.csv")
+
+    assert joints["joint"].tolist() == list(STICK.joints)
+    assert set(joints["metric"]) == {"PCK@0.2"}
+    total = read_json(evaluated / "metrics.json")["readouts"]["final"]["pck"]["Total"]
+    assert joints["score"].mean() == pytest.approx(total)
+
+
+def test_stress_compares_by_the_score_that_evaluation_gives(stressed: Path) -> None:
+    metrics, curves = read_json(stressed / "metrics.json"), pd.read_csv(stressed / "curves.csv")
+
+    assert metrics["metric"] == "OKS-AP"
+    assert set(curves["metric"]) == {"OKS-AP"}
+    assert "the final readout has OKS-AP" in metrics["verdict"]["black"]["text"]
+    assert len(curves) == len(METHODS) * 2
+    assert curves["ap"].between(0, 100).all()
+
+
+def test_examples_of_people_without_heads_have_the_size_of_their_bbox(stressed: Path) -> None:
+    (example,) = read_json(stressed / "examples" / "examples.json")
+
+    assert example["head_size"] is None
+    assert 0 < example["bbox_size"] <= max(CLIPS.SIZE)
+
+
+def test_a_candidate_comes_to_the_gate_with_its_oks_ap(evaluated: Path, stressed: Path) -> None:
+    evaluation, found = read_json(evaluated / "metrics.json"), read_json(stressed / "metrics.json")
+
+    standing = measured("1", evaluation=evaluation, stress=found)
+
+    assert (standing.metric, standing.ap) == ("OKS-AP", evaluation["readouts"]["final"]["oks_ap"])
+    assert standing.retention == found["retention"]
 
 
 def people(*rows: list[tuple[float, float, float]]) -> pd.DataFrame:

@@ -72,7 +72,7 @@ def image(path: Path) -> UInt8[np.ndarray, "H W 3"]:
 def test_every_method_is_scored_under_every_kind_and_severity(stressed: Path) -> None:
     curves = pd.read_csv(stressed / "curves.csv")
 
-    assert list(curves.columns) == ["method", "kind", "severity", "ap", "retention"]
+    assert list(curves.columns) == ["method", "kind", "severity", "metric", "ap", "retention"]
     found = set(curves[["method", "kind", "severity"]].itertuples(index=False, name=None))
     assert found == {(m, k, s) for m in METHODS for k in CONFIG.kinds for s in (0, *CONFIG.severities)}
 
@@ -129,6 +129,7 @@ def test_the_verdict_gives_a_finding_and_a_sentence_for_each_kind(stressed: Path
     assert {entry["holds"] for entry in metrics["verdict"].values()} == {"undecided"}
     assert all(entry["text"].endswith("the claim is undecided.") for entry in metrics["verdict"].values())
     assert metrics["boxes"] == "neighbour"
+    assert metrics["metric"] == "PoseTrack AP"
     assert set(metrics["methods"]["final"]["noise"]) == {"clean", "s1", "retention_s1", "s4", "retention_s4"}
 
 
@@ -254,7 +255,7 @@ def test_evaluation_leaves_predictions_that_the_official_evaluator_reads(packed:
 def test_evaluation_lists_the_ap_of_every_joint(evaluated: Path) -> None:
     joints = pd.read_csv(evaluated / "joints.csv")
 
-    assert list(joints.columns) == ["readout", "joint", "ap"]
+    assert list(joints.columns) == ["readout", "joint", "metric", "score"]
     sizes = joints.groupby("readout").size().to_dict()
     assert sizes == {"final": 15, "temporal": 15, "final_flip_test": 15}
 

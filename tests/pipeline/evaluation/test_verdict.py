@@ -17,7 +17,7 @@ def curves(final: tuple[float, float], *, copy: float = 30.0, videos: int = 20) 
         "copy": {"clean": copy + SPREAD},
         "interpolation": {"clean": 35 + SPREAD},
     }
-    return Curves(ap=ap, videos=videos)
+    return Curves(metric="PoseTrack AP", ap=ap, videos=videos)
 
 
 def lead(value: float, low: float, high: float) -> Interval:
@@ -47,7 +47,7 @@ def test_the_claim_holds_where_the_final_readout_is_above_every_control() -> Non
 
     assert verdict["holds"] == "holds"
     assert verdict["text"] == (
-        "Under noise of severity 4 the final readout has AP 50.0, the single frame 10.0, the copy 30.0 "
+        "Under noise of severity 4 the final readout has PoseTrack AP 50.0, the single frame 10.0, the copy 30.0 "
         "and the interpolation 35.0; its smallest lead, over interpolation, is 15.0 points "
         "(95 % interval 15.0 to 15.0, videos: 20); it keeps 80.6 % of its clean AP, the single frame 16.7 %, "
         "and clean it has 62.0 against 60.0: the claim holds."
@@ -68,6 +68,7 @@ def test_rows_give_ap_and_the_share_kept() -> None:
     assert by["final", 0] == (60.0, 1.0)
     assert by["final", 4] == (45.0, 0.75)
     assert by["copy", 4] == (30.0, 1.0)
+    assert {row["metric"] for row in table} == {"PoseTrack AP"}
 
 
 def test_nested_rows_have_no_nan() -> None:

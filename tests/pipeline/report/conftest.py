@@ -131,6 +131,7 @@ def sample(person: int) -> dict[str, object]:
         "frame": 3,
         "track_id": person,
         "keypoints": np.column_stack([place(person), np.ones(JOINTS)]).tolist(),
+        "bbox": [100.0 * person, 50.0, 100.0 * person + 192, 306.0],
         "head_size": 40.0,
         "to_source": [[SCALE, 0.0, 100.0 * person], [0.0, SCALE, 50.0]],
     }
@@ -182,14 +183,20 @@ def write_evaluation(folder: Path) -> None:
         rows = [{"key": key(person), "keypoints": points.ravel()} for person, points in enumerate(poses)]
         pd.DataFrame(rows).to_parquet(folder / "predictions" / f"{readout}.parquet")
     pd.DataFrame(
-        [(readout, joint, 50.0) for readout in ("final", "temporal", "visual") for joint in ("ankle", "neck")],
-        columns=["readout", "joint", "ap"],
+        [
+            (readout, joint, "PoseTrack AP", 50.0)
+            for readout in ("final", "temporal", "visual")
+            for joint in ("ankle", "neck")
+        ],
+        columns=["readout", "joint", "metric", "score"],
     ).to_csv(folder / "joints.csv", index=False)
     write_json(
         folder / "metrics.json",
         {
             "data_hash": "cafe",
+            "metric": "PoseTrack AP",
             "boxes": "ground truth",
+            "box_source": None,
             "labels": {"files": 1, "frames": 17},
             "people": PEOPLE,
             "readouts": {"final": score(61.234), "temporal": score(44.4), "visual": score(58.8)},
@@ -207,12 +214,12 @@ def score(total: float) -> dict[str, object]:
 
 def write_stress(folder: Path) -> None:
     rows = [
-        (method, kind, severity, 60.0 - 5 * severity - number, 1 - severity / 12)
+        (method, kind, severity, "PoseTrack AP", 60.0 - 5 * severity - number, 1 - severity / 12)
         for number, method in enumerate(METHODS)
         for kind in ("black", "motion_blur")
         for severity in (0, 3, 5)
     ]
-    pd.DataFrame(rows, columns=["method", "kind", "severity", "ap", "retention"]).to_csv(
+    pd.DataFrame(rows, columns=["method", "kind", "severity", "metric", "ap", "retention"]).to_csv(
         folder / "curves.csv", index=False
     )
     verdict = {
@@ -238,6 +245,7 @@ def write_stress(folder: Path) -> None:
                 "frames": names[1:],
                 "keyframe": 1,
                 "head_size": 10.0,
+                "bbox_size": 64.0,
                 "truth": np.column_stack([crop, np.ones(JOINTS)]).tolist(),
                 "poses": {method: (crop + np.array([0, 2 * number])).tolist() for number, method in enumerate(METHODS)},
             }

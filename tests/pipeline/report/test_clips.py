@@ -64,20 +64,20 @@ def test_predictions_of_other_people_are_refused(sources: Sources) -> None:
 def test_best_median_and_worst_are_chosen_in_order(config: ReportConfig) -> None:
     values = [0.1, 0.9, 0.5, 0.7, 0.2]
 
-    chosen = choose(table(values, tracks=list("abcde")), config)
+    chosen = choose(table(values, tracks=list("abcde")), config, joints=5)
 
     assert chosen == {"k1": "best", "k2": "median", "k4": "worst", "k0": "worst"}
     assert list(chosen) == ["k1", "k2", "k4", "k0"]
 
 
 def test_nobody_is_shown_twice(config: ReportConfig) -> None:
-    chosen = choose(table([0.9, 0.8, 0.7, 0.1, 0.2, 0.3], tracks=list("aabbbc")), config)
+    chosen = choose(table([0.9, 0.8, 0.7, 0.1, 0.2, 0.3], tracks=list("aabbbc")), config, joints=5)
 
     assert chosen == {"k0": "best", "k5": "worst", "k3": "worst"}
 
 
 def test_people_with_few_labels_are_not_shown(config: ReportConfig) -> None:
-    assert choose(table([0.9, 0.1], tracks=["a", "b"], joints=4), config) == {}
+    assert choose(table([0.9, 0.1], tracks=["a", "b"], joints=4), config, joints=5) == {}
 
 
 def test_records_come_whole_out_of_the_tars(sources: Sources) -> None:
@@ -111,13 +111,13 @@ def test_poses_of_the_source_frame_are_drawn_in_the_crop(sources: Sources, confi
     assert truth.picture is case.strip[1]
 
 
-def test_wrong_joints_are_those_beyond_half_a_head() -> None:
+def test_wrong_joints_are_those_out_of_reach() -> None:
     labels = np.zeros((3, 2))
     points = np.array([[4.9, 0.0], [0.0, 5.1], [9.0, 9.0]])
     labelled = np.array([True, True, False])
 
-    assert misses(points, labels, labelled=labelled, head_size=10.0) == ((0.0, 5.1, 0.0, 0.0),)
-    assert misses(points, labels, labelled=labelled, head_size=None) == ()
+    assert misses(points, labels, labelled=labelled, reach=5.0) == ((0.0, 5.1, 0.0, 0.0),)
+    assert misses(points, labels, labelled=labelled, reach=None) == ()
 
 
 def test_an_affine_is_undone() -> None:

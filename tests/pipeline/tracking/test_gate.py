@@ -14,17 +14,25 @@ from pipeline.tracking.registry import Version, find, point
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
 
 LIMITS = GateConfig(floor_ap=50.0, max_ap_loss=1.0, max_retention_loss=0.05)
-CANDIDATE = Standing(version="2", data_hash="d1", ap=60.0, boxes="ground truth", retention=0.6)
+CANDIDATE = Standing(version="2", data_hash="d1", metric="PoseTrack AP", ap=60.0, boxes="ground truth", retention=0.6)
 
 
 def champion(**changes: Any) -> Version:
-    standing = replace(Standing(version="1", data_hash="d1", ap=60.0, boxes="ground truth", retention=0.6), **changes)
+    standing = replace(
+        Standing(version="1", data_hash="d1", metric="PoseTrack AP", ap=60.0, boxes="ground truth", retention=0.6),
+        **changes,
+    )
     return Version(name="dsn-pose", version=standing.version, run_id="r", tags=standing.tags)
 
 
 def metrics(ap: float | None = 60.0, retention: float | None = 0.6, *, data: str = "d1") -> dict[str, Any]:
     return {
-        "evaluation": {"data_hash": data, "boxes": "ground truth", "readouts": {"final": {"ap": {"Total": ap}}}},
+        "evaluation": {
+            "data_hash": data,
+            "metric": "PoseTrack AP",
+            "boxes": "ground truth",
+            "readouts": {"final": {"ap": {"Total": ap}}},
+        },
         "stress": {"data_hash": data, "retention": retention},
     }
 
@@ -35,6 +43,7 @@ def test_without_a_champion_the_floor_decides(ap: float | None, *, promoted: boo
 
     assert decision.promoted is promoted
     assert "there is no champion" in decision.reason
+    assert "and PoseTrack AP" in decision.reason
     assert "floor of 50.0" in decision.reason
 
 
@@ -43,10 +52,10 @@ def test_without_a_champion_the_floor_decides(ap: float | None, *, promoted: boo
     [
         (61.0, 0.61, None),
         (59.0, 0.55, None),
-        (58.9, 0.6, "AP"),
+        (58.9, 0.6, "PoseTrack AP"),
         (60.0, 0.54, "retention"),
-        (58.0, 0.5, "AP and retention"),
-        (None, 0.6, "AP"),
+        (58.0, 0.5, "PoseTrack AP and retention"),
+        (None, 0.6, "PoseTrack AP"),
         (60.0, None, "retention"),
     ],
 )
@@ -69,6 +78,13 @@ def test_another_data_hash_is_refused() -> None:
 
     assert not decision.promoted
     assert "version 2 was measured on data d1 and champion version 1 on d0" in decision.reason
+
+
+def test_another_metric_is_refused() -> None:
+    decision = decide(replace(CANDIDATE, metric="OKS-AP"), champion(ap=1.0), LIMITS)
+
+    assert not decision.promoted
+    assert "version 2 was measured by OKS-AP and champion version 1 by PoseTrack AP" in decision.reason
 
 
 def test_a_champion_without_numbers_keeps_its_place() -> None:
@@ -145,7 +161,9 @@ def test_the_champion_measured_again_keeps_its_place_with_new_numbers(
     current = find(tracking, alias="champion")
     assert result["promoted"] is True
     assert current is not None
-    assert from_tags(current) == Standing(version="1", data_hash="d2", ap=55.0, boxes="ground truth", retention=0.6)
+    assert from_tags(current) == Standing(
+        version="1", data_hash="d2", metric="PoseTrack AP", ap=55.0, boxes="ground truth", retention=0.6
+    )
     assert find(tracking, alias="previous") is None
 
 

@@ -12,7 +12,7 @@ export RAY_USAGE_STATS_ENABLED := 0
 export MLFLOW_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test test-slow check format lock clean
+.PHONY: help setup repro cluster-up cluster-down test test-slow check format lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 14
@@ -32,6 +32,12 @@ $(STAMP): requirements.lock
 repro: $(STAMP)  ## draw the data, train, register, evaluate, promote and report: the whole DAG
 	$(BIN)/python -m pipeline doctor --quiet
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pipeline cluster run dvc repro
+
+cluster-up: $(STAMP)  ## start a Ray that the commands to come share
+	$(BIN)/python -m pipeline cluster up
+
+cluster-down: $(STAMP)  ## end it
+	$(BIN)/python -m pipeline cluster down
 
 test: $(STAMP)  ## the fast tests
 	$(BIN)/python -m pytest -m "not slow"

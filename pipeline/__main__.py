@@ -164,6 +164,36 @@ def run(command: Annotated[list[str], typer.Argument(help="A command and its arg
         raise typer.Exit(error.returncode) from None
 
 
+@cluster.command()
+def up() -> None:
+    """Start a Ray that stays for the commands to come, and print its address.
+
+    Example: python -m pipeline cluster up
+    """
+    from pipeline.standing import up as start  # noqa: PLC0415
+
+    print(start())
+
+
+@cluster.command()
+def down() -> None:
+    """End the Ray that `up` started, and no other.
+
+    Example: python -m pipeline cluster down
+    """
+    from pipeline.standing import down as end  # noqa: PLC0415
+
+    print("ended" if end() else "nothing was up")
+
+
+@cluster.command(hidden=True)
+def hold() -> None:
+    """Be the process that `up` leaves behind."""
+    from pipeline.cluster import hold as keep  # noqa: PLC0415
+
+    keep()
+
+
 def main() -> None:
     """Run a verb; a refusal is one line and exit 1."""
     try:

@@ -1,18 +1,24 @@
-"""A Ray cluster to work on: the one RAY_ADDRESS names, or a private one on this machine that ends with the work."""
+"""A Ray cluster to work on: the one RAY_ADDRESS names, what `cluster up` left here, or a private one for the work."""
 
 import logging
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+
+from pipeline import standing
+from pipeline.refusal import Refusal
+from pipeline.standing import Standing
 
 SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -63,21 +69,39 @@ class ClusterConfig:
 
 @contextmanager
 def connected() -> Iterator[str]:
-    """Connect to RAY_ADDRESS, or start Ray on this machine; disconnect or stop it at the end.
+    """Connect to RAY_ADDRESS or to what `cluster up` left here, else start Ray; disconnect or stop it at the end.
 
     Yields:
         The address at which other processes reach the same Ray.
+
+    Raises:
+        Refusal: nothing answers at RAY_ADDRESS.
     """
     os.environ.update(SETTINGS)
+    address = os.environ.get("RAY_ADDRESS") or standing.address()
+    with _joined(address) if address else _private() as reached:
+        yield reached
+
+
+@contextmanager
+def _joined(address: str) -> Iterator[str]:
     import ray  # noqa: PLC0415  (reads the environment on import)
 
-    if "RAY_ADDRESS" in os.environ:
-        ray.init(runtime_env=_runtime_env(), log_to_driver=False, logging_level=logging.WARNING)
-        try:
-            yield os.environ["RAY_ADDRESS"]
-        finally:
-            ray.shutdown()
-        return
+    try:
+        ray.init(address=address, runtime_env=_runtime_env(), log_to_driver=False, logging_level=logging.WARNING)
+    except ConnectionError as error:
+        reason = str(error).splitlines()[0]
+        raise Refusal(f"no Ray cluster answers at {address} ({reason}); start it, or unset RAY_ADDRESS") from error
+    try:
+        yield address
+    finally:
+        ray.shutdown()
+
+
+@contextmanager
+def _private() -> Iterator[str]:
+    import ray  # noqa: PLC0415  (reads the environment on import)
+
     with _private_session() as session:
         ray.init(
             address="local",
@@ -92,6 +116,20 @@ def connected() -> Iterator[str]:
             yield ray.get_runtime_context().gcs_address
         finally:
             ray.shutdown()
+
+
+def hold() -> None:
+    """Start a private Ray, tell in `.ray/cluster.json` how to reach it, and keep it until SIGTERM or Ctrl-C."""
+    over = threading.Event()
+    os.environ.update(SETTINGS)
+    with _private() as address:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: over.set())
+        own = psutil.Process()
+        token = os.environ["RAY_AUTH_TOKEN"]
+        standing.write(Standing(address=address, token=token, holder=own.pid, since=own.create_time()))
+        over.wait()
+        standing.FILE.unlink(missing_ok=True)
 
 
 def run_sharing(command: Sequence[str]) -> None:

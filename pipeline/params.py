@@ -30,10 +30,22 @@ def read(path: Path) -> dict[str, Any]:
     return document
 
 
-def load(path: Path, section: str, into: type[T], *, chosen: Mapping[str, Any] | None = None) -> T:
+def load(
+    path: Path,
+    section: str,
+    into: type[T],
+    *,
+    chosen: Mapping[str, Any] | None = None,
+    instead: Mapping[str, Any] | None = None,
+) -> T:
     """One section, checked against the type `into`; `section` may go deeper with dots, as in `train.steps`.
 
-    `chosen` holds values that a search found. A key lives in the section or in the search's space, never in both.
+    Args:
+        path: The params file.
+        section: Its name.
+        into: Its type.
+        chosen: Values that a search found for keys that the section does not have: they live in the search's space.
+        instead: Values that a search found for keys that the section has, such as `temporal.blocks`; they go before.
 
     Raises:
         Refusal: the section is missing, or a key in it is unknown, missing, of the wrong type or impossible.
@@ -44,7 +56,18 @@ def load(path: Path, section: str, into: type[T], *, chosen: Mapping[str, Any] |
         raise Refusal(
             f"{path}: {section}.{twice[0]} stands in the section and in tune.space; take it out of one of them"
         )
+    if instead:
+        value = laid(instead, value)
     return parse({**value, **chosen} if chosen else value, into, name=f"{path}: {section}")
+
+
+def laid(values: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of the mapping `over` in which `values`, by dotted names, stand instead of its own."""
+    copied = dict(over)
+    for name, value in values.items():
+        key, _, rest = name.partition(".")
+        copied[key] = laid({rest: value}, copied.get(key, {})) if rest else value
+    return copied
 
 
 def _section(path: Path, section: str) -> Any:

@@ -50,7 +50,9 @@ def check_params(path: Path) -> None:
             raise Refusal(f"{path}: section `{name}` is not known{params.closest(name, list(SECTIONS))}")
     searched = first_values(params.load(path, "tune", into=TuneConfig))
     for name, into in SECTIONS.items():
-        params.load(path, name, into=into, chosen=searched.get(name))
+        chosen = searched.get(name)
+        how = {"chosen": chosen} if name == "train" else {"instead": chosen}
+        params.load(path, name, into=into, **how)
     shard, cluster = params.load(path, "shard", into=ShardConfig), params.load(path, "cluster", into=ClusterConfig)
     readers = params.load(path, "reader", into=ReaderConfig).workers
     refuse_few(shard.min_shards, what=f"{path}: shard.min_shards", ranks=cluster.workers, workers=readers)

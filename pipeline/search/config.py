@@ -2,8 +2,21 @@
 
 from dataclasses import dataclass
 
-SECTIONS = ("loss", "train")
+SECTIONS = ("loss", "model", "train")
 """Sections of params.yaml whose keys can be searched."""
+
+FIXED = {
+    "model.input_size": "the shards hold crops for it",
+    "model.clip": "the shards hold the frames of one window",
+    "model.backbone": "pretrain/model has one",
+    "model.heatmap": "pretrain/model was trained for it",
+    "model.head": "pretrain/model has one",
+    "train.steps": "a trial has tune.steps",
+    "train.log_every": "a trial reports by tune.report_every",
+    "train.evaluate_every": "a trial reports by tune.report_every",
+    "train.seed": "a good seed is luck, not a setting",
+}
+"""Keys of those sections that a trial cannot change, and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,12 +35,27 @@ class Range:
         if self.log and self.low <= 0:
             raise ValueError(f"range: got low {self.low} on a logarithmic scale, wanted more than 0")
 
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Values of which both must be possible."""
+        return self.low, self.high
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
     """A list of values."""
 
     values: tuple[float | int | str | bool, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse a list that leaves no choice."""
+        if len(self.values) < 2:
+            raise ValueError(f"values: got {list(self.values)}, wanted at least two to choose from")
+
+    @property
+    def ends(self) -> tuple[float | int | str | bool, ...]:
+        """Values of which each must be possible."""
+        return self.values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +77,9 @@ class TuneConfig:
     gpus_per_trial: float
     """GPUs for a trial."""
     space: dict[str, Range | Choice]
-    """What is searched, by section and key, such as `train.learning_rate`; these keys do not stand in their section."""
+    """What is searched, by section and key, such as `train.learning_rate` or `model.temporal.blocks`. Keys of `train`
+    stand here instead of there. Those of `model` and `loss` stand in both, for pretraining needs them; in what follows
+    it, the winner's values go before."""
 
     def __post_init__(self) -> None:
         """Refuse a search that would find nothing, or of what cannot be searched."""
@@ -58,23 +88,31 @@ class TuneConfig:
         if (self.trials == 0) != (not self.space):
             raise ValueError(f"got {self.trials} trials of a space with {len(self.space)} keys, wanted both or neither")
         for name in self.space:
-            if name.partition(".")[0] not in SECTIONS or name.count(".") != 1:
-                raise ValueError(
-                    f"space: got `{name}`, wanted a key of {' or '.join(SECTIONS)}, as in train.learning_rate"
-                )
+            _check_name(name)
         if not 0 < self.grace_steps <= self.steps:
             raise ValueError(f"grace_steps: got {self.grace_steps}, wanted 1 to steps = {self.steps}")
 
 
+def _check_name(name: str) -> None:
+    section, _, key = name.partition(".")
+    if section not in SECTIONS or not key:
+        wanted = f"a key of {', '.join(SECTIONS[:-1])} or {SECTIONS[-1]}, as in train.learning_rate"
+        raise ValueError(f"space: got `{name}`, wanted {wanted}")
+    for fixed, reason in FIXED.items():
+        if name == fixed or name.startswith(f"{fixed}."):
+            raise ValueError(
+                f"space: got `{name}`, which no trial can change: {reason}; "
+                f"compare experiments instead: `dvc exp run -S {name}=...`"
+            )
+
+
 def first_values(config: TuneConfig) -> dict[str, dict[str, object]]:
     """A value of each searched key, by section: the lowest of a range, the first of a choice."""
-    return nested(
-        {key: value.low if isinstance(value, Range) else value.values[0] for key, value in config.space.items()}
-    )
+    return by_section({name: value.ends[0] for name, value in config.space.items()})
 
 
-def nested(flat: dict[str, object]) -> dict[str, dict[str, object]]:
-    """`{"train.learning_rate": 1}` as `{"train": {"learning_rate": 1}}`."""
+def by_section(flat: dict[str, object]) -> dict[str, dict[str, object]]:
+    """`{"model.temporal.blocks": 1}` as `{"model": {"temporal.blocks": 1}}`."""
     sections: dict[str, dict[str, object]] = {}
     for name, value in flat.items():
         section, _, key = name.partition(".")

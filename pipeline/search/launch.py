@@ -1,59 +1,89 @@
-"""Run a search from the driver, follow its trials, and keep its winner."""
+"""Run the trials of a search on Ray, from the driver."""
 
 import hashlib
 import json
 import logging
+import os
 from dataclasses import asdict
 from functools import partial
 from typing import Any
 
 import optuna
-import pandas as pd
 import ray
 import ray.tune
 from ray.tune.schedulers import ASHAScheduler
 from ray.tune.search.optuna import OptunaSearch
 
-from pipeline.search.config import Range, TuneConfig
+from pipeline.search.config import TuneConfig
 from pipeline.search.follow import TrialFollower
+from pipeline.search.journal import Journal, Trial
+from pipeline.search.space import domain
 from pipeline.search.trial import run_trial
 from pipeline.tracking.tracker import Tracker
-from pipeline.training.storage import RunFolder
 from pipeline.training.yardstick import SCORE
+
+QUIET = {"TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1", "RAY_AIR_NEW_OUTPUT": "0"}
+"""No files of Ray's own for each trial, and of its two kinds of output the one that `verbose=0` silences."""
 
 log = logging.getLogger(__name__)
 
 
-def search(config: TuneConfig, job: dict[str, Any], *, name: str, storage: str, tracker: Tracker) -> pd.DataFrame:
+def search(
+    config: TuneConfig, job: dict[str, Any], *, name: str, storage: str, max_failures: int, tracker: Tracker
+) -> list[Trial]:
     """Try `config.trials` sets of values on `job`, a job's plain values.
 
-    A search that was killed goes on without repeating finished trials.
+    A search that was killed goes on: trials that ended are not repeated, those that were cut off start again. Which of
+    the others lag behind is judged among those that run from then on.
 
     Returns:
-        One row a trial, best first: `trial`, `status`, `step`, the metric, and a column for each searched key.
+        All trials, by number.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    folder = f"{storage}/{name}"
-    resources = {"cpu": config.cpus_per_trial, "gpu": config.gpus_per_trial}
-    cluster: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    at_once = room(cluster, resources)
-    log.info("%d trials, %d at once on %.0f CPUs", config.trials, at_once, cluster["CPU"])
-    trainable = ray.tune.with_resources(partial(run_trial, job=job), resources)
-    if ray.tune.Tuner.can_restore(folder):
-        log.info("resuming the search %s", name)
-        tuner = ray.tune.Tuner.restore(folder, trainable, resume_unfinished=True, restart_errored=True)
-    else:
-        tuner = ray.tune.Tuner(
-            trainable,
-            param_space={key: domain(value) for key, value in config.space.items()},
-            tune_config=_tune_config(config, at_once),
-            run_config=ray.tune.RunConfig(
-                name=name, storage_path=storage, verbose=0, callbacks=[TrialFollower(tracker, SCORE)]
+    os.environ.update(QUIET)
+    journal = Journal(f"{storage}/{name}/trials")
+    known = journal.trials()
+    done = [trial for trial in known if trial.status != "running"]
+    if known:
+        log.info("resuming the search %s: %d of %d trials have ended", name, len(done), config.trials)
+    if len(done) < config.trials:
+        follower = TrialFollower(tracker, journal, metric=SCORE, steps=config.steps, known=known)
+        resources = {"cpu": config.cpus_per_trial, "gpu": config.gpus_per_trial}
+        _fit(
+            ray.tune.with_resources(partial(run_trial, job=job), resources),
+            ray.tune.TuneConfig(
+                metric=SCORE,
+                mode="max",
+                num_samples=config.trials - len(done),
+                max_concurrent_trials=_at_once(config, resources),
+                search_alg=searcher(config, known),
+                scheduler=ASHAScheduler(time_attr="step", max_t=config.steps, grace_period=config.grace_steps),
             ),
+            name=name,
+            storage=storage,
+            max_failures=max_failures,
+            follower=follower,
         )
-    table = _table(tuner.fit(), list(config.space))
-    RunFolder(folder).remove()  # it finished: the next time, the stage was forced and starts over
-    return table
+    return journal.trials()
+
+
+def searcher(config: TuneConfig, known: list[Trial]) -> OptunaSearch:
+    """Optuna's TPE, which knows the trials that ended and proposes those first that were cut off.
+
+    Its seed moves on with the trials that it knows: the first one would draw the same values again.
+    """
+    ended = [trial for trial in known if trial.status != "running"]
+    cut_off = [trial.proposed for trial in known if trial.status == "running"]
+    made = OptunaSearch(
+        OptunaSearch.convert_search_space({key: domain(value) for key, value in config.space.items()}),
+        metric=SCORE,
+        mode="max",
+        points_to_evaluate=cut_off or None,
+        seed=config.seed + len(ended),
+    )
+    for trial in ended:
+        made.add_evaluated_point(dict(trial.proposed), trial.scores.get(SCORE, 0.0), error=trial.status == "died")
+    return made
 
 
 def room(cluster: dict[str, float], trial: dict[str, float]) -> int:
@@ -62,41 +92,32 @@ def room(cluster: dict[str, float], trial: dict[str, float]) -> int:
     return max(1, min(int(have // amount) for have, amount in wanted))
 
 
-def domain(value: Any) -> Any:
-    """Ray's form of a range or a choice."""
-    if isinstance(value, Range):
-        return (ray.tune.loguniform if value.log else ray.tune.uniform)(value.low, value.high)
-    return ray.tune.choice(list(value.values))
-
-
 def search_name(config: TuneConfig, run: str) -> str:
     """The name under which a search is kept: a digest of its configuration and of the run that it varies."""
     digest = hashlib.sha256(json.dumps([asdict(config), run], sort_keys=True).encode()).hexdigest()
     return f"tune-{digest[:16]}"
 
 
-def _tune_config(config: TuneConfig, at_once: int) -> Any:
-    return ray.tune.TuneConfig(
-        metric=SCORE,
-        mode="max",
-        num_samples=config.trials,
-        max_concurrent_trials=at_once,
-        search_alg=OptunaSearch(seed=config.seed),
-        scheduler=ASHAScheduler(time_attr="step", max_t=config.steps, grace_period=config.grace_steps),
+def _at_once(config: TuneConfig, resources: dict[str, float]) -> int:
+    cluster: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    at_once = room(cluster, resources)
+    kinds = [f"{cluster.get(kind.upper(), 0):.0f} {kind.upper()}s" for kind, amount in resources.items() if amount]
+    log.info("%d trials, %d at once on %s", config.trials, at_once, " and ".join(kinds))
+    return at_once
+
+
+def _fit(
+    trainable: Any, tune_config: Any, *, name: str, storage: str, max_failures: int, follower: TrialFollower
+) -> None:
+    tuner = ray.tune.Tuner(
+        trainable,
+        tune_config=tune_config,
+        run_config=ray.tune.RunConfig(
+            name=name,
+            storage_path=storage,
+            verbose=0,
+            callbacks=[follower],
+            failure_config=ray.tune.FailureConfig(max_failures=max_failures),
+        ),
     )
-
-
-def _table(results: Any, keys: list[str]) -> pd.DataFrame:
-    rows = []
-    for result in results:
-        metrics = result.metrics or {}
-        rows.append(
-            {
-                "trial": metrics.get("trial_id", ""),
-                "status": "error" if result.error else "finished",
-                "step": metrics.get("step"),
-                SCORE: metrics.get(SCORE),
-                **{key: result.config[key] for key in keys},
-            }
-        )
-    return pd.DataFrame(rows).sort_values(SCORE, ascending=False, ignore_index=True)
+    tuner.fit()

@@ -1,50 +1,68 @@
-"""A search with its record: an MLflow run with one nested run a trial, the table, and the winner."""
+"""A search with its record: an MLflow run with one nested run a trial, the tables, the pictures, and the winner."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from pipeline.artifacts import write_json
 from pipeline.cluster import connected
 from pipeline.refusal import Refusal
-from pipeline.search.config import TuneConfig, nested
+from pipeline.search.config import TuneConfig, by_section
+from pipeline.search.journal import Journal, Trial
 from pipeline.search.launch import search, search_name
+from pipeline.search.pictures import draw_parallel
+from pipeline.search.space import refuse_impossible
+from pipeline.search.tables import counts, importances, trial_table
+from pipeline.training.yardstick import SCORE
 from pipeline.shards.manifest import manifest_bytes
 from pipeline.tracking.config import TrackingConfig
 from pipeline.tracking.lineage import lineage
-from pipeline.tracking.runs import start_run
-from pipeline.training.job import Job, run_name
-from pipeline.training.yardstick import SCORE
+from pipeline.tracking.runs import MlflowTracker, resume_run, start_run
+from pipeline.training.job import SPLITS, Job, run_name
 
 
 def tune(config: TuneConfig, job: Job, out: Path, tracking: TrackingConfig) -> None:
-    """Search, and write `out/best.json` (the chosen values) and `out/trials.csv` (one row a trial)."""
+    """Search, and write into `out`: `best.json`, `trials.csv`, `importance.csv` and `parallel.svg`."""
     if config.trials == 0:
-        _write(out, pd.DataFrame(columns=["trial", "status", "step", SCORE]), chosen={})
+        _write(out, [], config)
         return
-    manifest = json.loads(manifest_bytes(job.split("train")))
-    tracker = start_run(tracking, "tune", tags=lineage({"train": manifest}))
+    refuse_impossible(config, job.to_dict())
+    name, storage = search_name(config, run_name(job)), job.cluster.storage_path
+    journal = Journal(f"{storage}/{name}/trials")
+    tracker = _tracker(journal, job, tracking)
     try:
         with connected():
-            table = search(
+            trials = search(
                 config,
                 job.to_dict(),
-                name=search_name(config, run_name(job)),
-                storage=job.cluster.storage_path,
+                name=name,
+                storage=storage,
+                max_failures=job.cluster.max_failures,
                 tracker=tracker,
             )
+        _write(out, trials, config)
     except BaseException:
         tracker.finish(failed=True)
         raise
-    if table[SCORE].isna().all():
-        tracker.finish(failed=True)
-        raise Refusal(f"all {len(table)} trials failed; their errors are in the lines above")
-    _write(out, table, chosen={key: _plain(table.loc[0, key]) for key in config.space})
-    tracker.log_file(out / "trials.csv", folder="")
-    tracker.finish()
+    tracker.log_file(out, folder="")
+    failed = all(trial.fault for trial in trials)
+    tracker.finish(failed=failed)
+    Journal(f"{storage}/{name}").forget()  # a search that is over and comes back was forced, and starts anew
+    if failed:
+        raise Refusal(f"all {len(trials)} trials failed, the first because: {trials[0].fault}")
+
+
+def _tracker(journal: Journal, job: Job, tracking: TrackingConfig) -> MlflowTracker:
+    """The run of the whole search: that of its earlier part, or a new one."""
+    earlier = journal.run()
+    found = None if earlier is None else resume_run(tracking, earlier)
+    if found is None:
+        manifests: dict[str, Any] = {split: json.loads(manifest_bytes(job.split(split))) for split in SPLITS}
+        found = start_run(tracking, "tune", tags=lineage(manifests))
+        journal.claim_run(found.run_id)
+    return found
 
 
 def trial_job(job: Job, config: TuneConfig) -> Job:
@@ -62,12 +80,20 @@ def trial_job(job: Job, config: TuneConfig) -> Job:
     return replace(job, train=train, cluster=cluster)
 
 
-def _write(out: Path, table: pd.DataFrame, *, chosen: dict[str, object]) -> None:
+def _write(out: Path, trials: Sequence[Trial], config: TuneConfig) -> None:
+    """Write what the search found, the trials that failed among it."""
+    table = trial_table(trials, list(config.space))
     out.mkdir(parents=True, exist_ok=True)
     table.to_csv(out / "trials.csv", index=False)
-    write_json(out / "best.json", {"chosen": nested(chosen), "trials": len(table)})
-
-
-def _plain(value: Any) -> object:
-    """A NumPy scalar as Python's own."""
-    return value.item() if hasattr(value, "item") else value
+    importances(trials, config).to_csv(out / "importance.csv", index=False)
+    draw_parallel(table, config, out / "parallel.svg")
+    winner = next((trial for trial in trials if trial.number == table.loc[0, "trial"]), None)
+    write_json(
+        out / "best.json",
+        {
+            "chosen": {} if winner is None else by_section(dict(winner.proposed)),
+            "trial": None if winner is None else winner.number,
+            "trials": len(trials),
+            "ended": counts(trials),
+        },
+    )

@@ -6,19 +6,26 @@ from typing import Any
 import ray.tune
 import torch
 
+from pipeline.params import laid
+from pipeline.refusal import Refusal
 from pipeline.training.job import from_dict
 from pipeline.training.loop import Run, fit, start
 from pipeline.training.recipe import Row
 from pipeline.training.worker import ShardData, build_network
+from pipeline.training.yardstick import SCORE
 
 log = logging.getLogger(__name__)
 
 
 class TrialReporter:
-    """Reports scores to Ray Tune."""
+    """Reports to Ray Tune: the scores, and with them the losses of the last line of progress."""
+
+    def __init__(self) -> None:
+        self._losses: Row = {}
 
     def progress(self, row: Row) -> None:
-        """Trials are followed by their scores alone."""
+        """Keep the losses for the next score."""
+        self._losses = {name: value for name, value in row.items() if name.startswith("loss")}
 
     def notice(self, text: str) -> None:
         """A trial's own log keeps it."""
@@ -26,17 +33,25 @@ class TrialReporter:
 
     def save(self, row: Row, *, run: Run) -> None:  # noqa: ARG002  (a trial keeps no checkpoint; the winner trains anew)
         """Report a score; Tune may stop the trial here."""
-        ray.tune.report(row)
+        ray.tune.report({**self._losses, **row})
 
 
 def run_trial(proposed: dict[str, Any], *, job: dict[str, Any]) -> None:
-    """Train by `job`, a job's plain values, with `proposed` values by dotted name put into it."""
-    values = {**job}
-    for name, value in proposed.items():
-        section, _, key = name.partition(".")
-        values[section] = {**values[section], key: value}
-    parsed = from_dict(values)
-    torch.set_num_threads(parsed.cluster.threads)
-    recipe = parsed.recipe
-    run = start(build_network(parsed, recipe), recipe)
-    fit(run, ShardData(parsed, rank=0, world=1), TrialReporter(), rank=0)
+    """Train by `job`, a job's plain values, with `proposed` values by dotted name put into it.
+
+    Values that do not go together, or with which the loss ceases to be a number, score zero and say why: started again
+    they would fail again, and the search learns to keep away from them.
+    """
+    try:
+        _train(laid(proposed, job))
+    except (FloatingPointError, Refusal) as error:
+        ray.tune.report({"step": 0, SCORE: 0.0, "fault": " ".join(str(error).split())})
+
+
+def _train(values: dict[str, Any]) -> None:
+    job = from_dict(values)
+    torch.set_num_threads(job.cluster.threads)
+    recipe = job.recipe
+    device = "cuda" if job.cluster.gpus_per_worker else "cpu"
+    run = start(build_network(job, recipe).to(device), recipe)
+    fit(run, ShardData(job, rank=0, world=1), TrialReporter(), rank=0)

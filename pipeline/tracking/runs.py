@@ -1,54 +1,100 @@
 """Runs on MLflow."""
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from time import time
 
-from mlflow.entities import Metric, Param
+from mlflow.entities import LifecycleStage, Metric, Param
+from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from pipeline.tracking.config import TrackingConfig
+from pipeline.tracking.outbox import PATIENCE_SECONDS, Outbox, patiently
 from pipeline.tracking.server import connect, experiment_id, local_artifacts
+
+FAILED_PATIENCE_SECONDS = 10.0
+"""How long the end of a run that failed waits for the server: whoever interrupts it does not want to wait."""
+
+log = logging.getLogger(__name__)
 
 
 class MlflowTracker:
     """A run on an MLflow server; see `Tracker`."""
 
-    def __init__(self, client: MlflowClient, *, experiment: str, name: str, tags: Mapping[str, str]) -> None:
+    def __init__(self, client: MlflowClient, *, experiment: str, run_id: str) -> None:
         self._client, self._experiment = client, experiment
-        self.run_id: str = client.create_run(experiment, run_name=name, tags=dict(tags)).info.run_id
+        self.run_id = run_id
+        self._outbox = Outbox[Metric](lambda metrics: client.log_batch(run_id, metrics))
 
     def log_params(self, values: Mapping[str, object]) -> None:
         """Keep parameters; nested mappings become dotted names."""
         flat = [Param(name, str(value)) for name, value in flatten(values).items()]
-        self._client.log_batch(self.run_id, params=flat)
+        patiently(lambda: self._client.log_batch(self.run_id, params=flat), what="keeping parameters")
 
     def log_metrics(self, values: Mapping[str, float], *, step: int) -> None:
-        """Keep numbers at a step, in one request."""
+        """Keep numbers at a step. Returns at once: they are sent beside the work, again until the server took them.
+
+        Sent twice they are kept once, for MLflow knows a value by its name, step, time and number.
+        """
         now = int(time() * 1000)
-        self._client.log_batch(self.run_id, [Metric(name, value, now, step) for name, value in values.items()])
+        self._outbox.put([Metric(name, value, now, step) for name, value in values.items()])
 
     def log_file(self, path: Path, *, folder: str) -> None:
         """Keep a file, or a folder with all that is in it."""
         keep = self._client.log_artifacts if path.is_dir() else self._client.log_artifact
-        keep(self.run_id, str(path), folder)
+        patiently(lambda: keep(self.run_id, str(path), folder), what=f"keeping {path}")
 
     def child(self, name: str) -> "MlflowTracker":
         """A nested run."""
-        tags = {MLFLOW_PARENT_RUN_ID: self.run_id}
-        return MlflowTracker(self._client, experiment=self._experiment, name=name, tags=tags)
+        return _created(self._client, self._experiment, name=name, tags={MLFLOW_PARENT_RUN_ID: self.run_id})
 
     def finish(self, *, failed: bool = False) -> None:
-        """Close the run."""
-        self._client.set_terminated(self.run_id, "FAILED" if failed else "FINISHED")
+        """Close the run once all its numbers were sent; one that failed does not wait long for that.
+
+        Raises:
+            Refusal: the server was away for too long.
+        """
+        patience = FAILED_PATIENCE_SECONDS if failed else PATIENCE_SECONDS
+        left = self._outbox.close(patience=patience)
+        if left:
+            log.warning("the tracking server never heard of %d values of the run %s", left, self.run_id)
+        status = "FAILED" if failed else "FINISHED"
+        patiently(lambda: self._client.set_terminated(self.run_id, status), patience=patience, what="closing the run")
 
 
 def start_run(config: TrackingConfig, name: str, *, tags: Mapping[str, str]) -> MlflowTracker:
     """A new run in the experiment of `config`, on a server that answers."""
     client = connect(config)
     experiment = experiment_id(client, config.experiment, artifacts=local_artifacts(config.resolved_uri))
-    return MlflowTracker(client, experiment=experiment, name=name, tags=tags)
+    return _created(client, experiment, name=name, tags=tags)
+
+
+def resume_run(config: TrackingConfig, run_id: str) -> MlflowTracker | None:
+    """A run that was cut off, open again, its open nested runs closed as killed; None where the server has none such.
+
+    What a nested run did until then stays as it is; whoever goes on with it opens another.
+    """
+    client = connect(config)
+    try:
+        info = client.get_run(run_id).info
+    except MlflowException as error:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return None
+        raise
+    if info.lifecycle_stage == LifecycleStage.DELETED:
+        return None
+    wanted = f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{run_id}' and attributes.status = 'RUNNING'"
+    for child in client.search_runs([info.experiment_id], wanted):
+        client.set_terminated(child.info.run_id, "KILLED")
+    client.update_run(run_id, status="RUNNING")
+    return MlflowTracker(client, experiment=info.experiment_id, run_id=run_id)
+
+
+def _created(client: MlflowClient, experiment: str, *, name: str, tags: Mapping[str, str]) -> MlflowTracker:
+    run = patiently(lambda: client.create_run(experiment, run_name=name, tags=dict(tags)), what=f"opening {name}")
+    return MlflowTracker(client, experiment=experiment, run_id=run.info.run_id)
 
 
 def flatten(values: Mapping[str, object], prefix: str = "") -> dict[str, object]:

@@ -83,15 +83,16 @@ def from_params(
         section: `pretrain` or `train`.
         shards: Folder with the splits train and select, or its URL.
         start: Folder of the network to start from.
-        chosen: Values by section and key that a search found, for keys that stand in its space and not in params.yaml.
+        chosen: Values by section and key that a search found. Those of `model` and `loss` go before what params.yaml
+            says, which is what pretraining uses; those of the recipe do not stand in params.yaml.
     """
     chosen = chosen or {}
     reader = params.load(path, "reader", into=ReaderConfig)
     store = replace(reader.store, cache=str(Path(reader.store.cache).resolve()))
     return Job(
         kind=kind,
-        model=params.load(path, "model", into=ModelConfig),
-        loss=params.load(path, "loss", into=LossConfig, chosen=chosen.get("loss")),
+        model=params.load(path, "model", into=ModelConfig, instead=chosen.get("model")),
+        loss=params.load(path, "loss", into=LossConfig, instead=chosen.get("loss")),
         train=params.load(path, section, into=TrainConfig, chosen=chosen.get(section)),
         reader=replace(reader, store=store),
         cluster=params.load(path, "cluster", into=ClusterConfig),

@@ -1,112 +1,182 @@
-"""Several hosts on one machine: network namespaces joined by a cable, with a Ray cluster across them."""
+"""A Ray cluster of several hosts on one machine: network namespaces on a bridge, each with an address of its own."""
 
 import os
+import secrets
+import shlex
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-HEAD, OTHER = "10.213.77.1", "10.213.77.2"
-PORT = 6399
-SECONDS = 180.0
-"""Behind this a cluster does not come up any more."""
+NETWORK = "10.77.0"
+PORT = 6379
+SECONDS = 120.0
+"""Behind this a start or an end hangs."""
 
 
-@contextmanager
-def two_hosts() -> Iterator[tuple[str, str]]:
-    """The names of two namespaces that reach each other as HEAD and OTHER; skips the test where there can be none.
-
-    Whatever runs in them is killed at the end.
-    """
+def _skip_where_impossible() -> None:
     if os.geteuid() != 0 or shutil.which("ip") is None:
-        pytest.skip("network namespaces need root and the program ip")
-    names = f"dsn{os.getpid()}a", f"dsn{os.getpid()}b"
-    try:
-        for name in names:
-            if subprocess.run(["ip", "netns", "add", name], capture_output=True, check=False).returncode:
-                pytest.skip("this machine does not allow network namespaces")
-        ip("link", "add", "cable", "netns", names[0], "type", "veth", "peer", "name", "cable", "netns", names[1])
-        for name, address in zip(names, (HEAD, OTHER), strict=True):
-            ip("-n", name, "address", "add", f"{address}/24", "dev", "cable")
-            for device in ("cable", "lo"):
-                ip("-n", name, "link", "set", device, "up")
-        yield names
-    finally:
-        for name in names:
-            _remove(name)
+        pytest.skip("hosts in network namespaces need root and the program ip")
+    if subprocess.run(["ip", "netns", "add", f"dsn{os.getpid()}s"], capture_output=True, check=False).returncode:
+        pytest.skip("this machine does not allow network namespaces")
 
 
 def ip(*arguments: str) -> str:
-    """What the program ip prints, which must succeed."""
-    return subprocess.run(["ip", *arguments], capture_output=True, text=True, check=True).stdout
+    """What `ip` prints."""
+    return subprocess.run(["ip", *arguments], check=True, capture_output=True, text=True).stdout
 
 
-def _remove(name: str) -> None:
-    """End all that runs in a namespace, then the namespace."""
-    found = subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True, check=False).stdout
-    for process in found.split():
-        os.kill(int(process), signal.SIGKILL)
-    subprocess.run(["ip", "netns", "delete", name], capture_output=True, check=False)
+@dataclass(slots=True)
+class Host:
+    """One namespace with a Ray node in it."""
+
+    name: str
+    address: str
+    bridge: str
+    """The namespace in which the other end of its cable is."""
+    hidden: Path | None = None
+    """A folder that it does not have."""
+    node: "subprocess.Popen[bytes] | None" = None
+
+    def command(self, *command: str) -> list[str]:
+        """A command line that runs there."""
+        return ["ip", "netns", "exec", self.name, *command]
+
+    def pids(self) -> list[int]:
+        """Processes that run there."""
+        return [int(pid) for pid in ip("netns", "pids", self.name).split()]
+
+    def titles(self) -> list[str]:
+        """What those processes call themselves."""
+        return [_title(pid) for pid in self.pids()]
+
+    def vanish(self) -> None:
+        """Take it off the network and end all that runs there, as when the power fails."""
+        self.unplug()
+        while pids := self.pids():
+            for pid in pids:
+                _kill(pid)
+            time.sleep(0.05)
+        if self.node is not None:
+            self.node.wait(timeout=SECONDS)
+
+    def unplug(self) -> None:
+        """Pull the cable."""
+        ip("-n", self.bridge, "link", "set", self.name, "down")
+
+    def plug(self) -> None:
+        """Put the cable back."""
+        ip("-n", self.bridge, "link", "set", self.name, "up")
+
+
+@dataclass(slots=True)
+class Cluster:
+    """Hosts, the head first, one CPU each."""
+
+    folder: Path
+    """For Ray's sockets and logs; its name is short."""
+    hosts: list[Host]
+    token: str = field(default_factory=lambda: secrets.token_hex(32))
+
+    @property
+    def address(self) -> str:
+        return f"{self.hosts[0].address}:{PORT}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a driver needs to be let in; it runs on the head."""
+        return {"RAY_ADDRESS": self.address, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": self.token}
+
+    def start(self, host: Host) -> None:
+        """Start Ray there, and wait until it has joined."""
+        log = self.folder / f"{host.name}.log"
+        host.node = self._begin(host, log)
+        deadline = time.monotonic() + SECONDS
+        while "Ray runtime started." not in log.read_text():
+            assert host.node.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, f"{host.name} does not start"
+            time.sleep(0.2)
+
+    def _begin(self, host: Host, log: Path) -> "subprocess.Popen[bytes]":
+        own = ["--head", f"--port={PORT}", "--include-dashboard=false", f"--temp-dir={self.folder}"]
+        role = own if host is self.hosts[0] else [f"--address={self.address}"]
+        ray = str(Path(sys.executable).with_name("ray"))
+        settings = ["--num-cpus=1", "--object-store-memory=100000000", "--disable-usage-stats", "--block"]
+        start = shlex.join([ray, "start", *role, f"--node-ip-address={host.address}", *settings])
+        hide = f"mount -t tmpfs none {host.hidden} && " if host.hidden else ""  # the namespace has mounts of its own
+        command = host.command("bash", "-c", f"{hide}exec {start}")
+        with log.open("wb") as output:
+            return subprocess.Popen(command, env=self._node_environment(), stdout=output, stderr=output)
+
+    def _node_environment(self) -> Mapping[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "MLFLOW_"))}
+        own = {"GLOO_SOCKET_IFNAME": "eth0", "OMP_NUM_THREADS": "1", "RAY_AUTH_MODE": "token"}
+        return {**kept, **own, "RAY_AUTH_TOKEN": self.token}
 
 
 @contextmanager
-def ray_across(hosts: tuple[str, str], *, hidden: Path | None = None) -> Iterator[dict[str, str]]:
-    """A Ray cluster with one CPU on each host; the environment in which a program of the first one finds it.
+def cluster_of(count: int, *, hidden: Path | None = None) -> Iterator[Cluster]:
+    """That many hosts with Ray on them; at the end, nothing of them is left.
 
-    Args:
-        hosts: what `two_hosts` gave.
-        hidden: a folder that the second host does not have.
+    Skips the test where there can be none. The last host does not have the folder `hidden`.
     """
-    folder = tempfile.mkdtemp(prefix="ray")
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("RAY_")},
-        "RAY_AUTH_MODE": "disabled",
-        "RAY_USAGE_STATS_ENABLED": "0",
-    }
-    common = "ray start --num-cpus=1 --object-store-memory=100000000 --block"
-    head = f"{common} --head --node-ip-address={HEAD} --port={PORT} --include-dashboard=false --temp-dir={folder}"
-    other = f"{common} --address={HEAD}:{PORT} --node-ip-address={OTHER}"
-    hide = f"mount -t tmpfs none {hidden} && " if hidden else ""
-    started = [_start(hosts[0], head, environment)]
+    _skip_where_impossible()
+    bridge = f"dsn{os.getpid()}s"
+    hosts = [Host(f"dsn{os.getpid()}{'abcdefgh'[n]}", f"{NETWORK}.{n + 1}", bridge) for n in range(count)]
+    hosts[-1].hidden = hidden
+    folder = Path(tempfile.mkdtemp(prefix="h"))
     try:
-        _await_nodes(1, host=hosts[0], environment=environment)
-        started.append(_start(hosts[1], hide + other, environment))
-        _await_nodes(2, host=hosts[0], environment=environment)
-        yield {**environment, "RAY_ADDRESS": f"{HEAD}:{PORT}"}
+        ip("-n", bridge, "link", "add", "br0", "type", "bridge")
+        ip("-n", bridge, "link", "set", "br0", "up")
+        for host in hosts:
+            _wire(host)
+        cluster = Cluster(folder, hosts)
+        for host in hosts:
+            cluster.start(host)  # one after the other: nodes that share a disk share Ray's folder
+        yield cluster
     finally:
-        for process in started:
-            process.terminate()
-            process.wait()
+        _remove(hosts, bridge)
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _start(host: str, command: str, environment: dict[str, str]) -> "subprocess.Popen[bytes]":
-    """Run a shell command on a host; `ip netns exec` gives it mounts of its own."""
-    return subprocess.Popen(
-        ["ip", "netns", "exec", host, "bash", "-c", command],
-        env=environment,
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+def _wire(host: Host) -> None:
+    ip("netns", "add", host.name)
+    ip("-n", host.bridge, "link", "add", host.name, "type", "veth", "peer", "name", "eth0", "netns", host.name)
+    ip("-n", host.bridge, "link", "set", host.name, "master", "br0", "up")
+    ip("-n", host.name, "address", "add", f"{host.address}/24", "dev", "eth0")
+    for device in ("lo", "eth0"):
+        ip("-n", host.name, "link", "set", device, "up")
 
 
-def _await_nodes(count: int, *, host: str, environment: dict[str, str]) -> None:
-    """Wait until so many nodes belong to the cluster."""
-    look = f"from ray._raylet import GcsClient;print(len(GcsClient(address='{HEAD}:{PORT}').get_all_node_info()))"
-    end = time.monotonic() + SECONDS
-    while time.monotonic() < end:
-        found = subprocess.run(
-            ["ip", "netns", "exec", host, "python", "-c", look], env=environment, capture_output=True, check=False
-        )
-        if found.stdout.strip() == str(count).encode():
-            return
-        time.sleep(1)
-    pytest.fail(f"got no Ray cluster of {count} hosts within {SECONDS} seconds")
+def _remove(hosts: Sequence[Host], bridge: str) -> None:
+    there = ip("netns", "list")
+    for host in hosts:
+        if host.name in there:
+            for pid in host.pids():
+                _kill(pid)
+            ip("netns", "delete", host.name)
+        if host.node is not None:
+            host.node.wait(timeout=SECONDS)
+    ip("netns", "delete", bridge)
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def _title(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except FileNotFoundError:
+        return ""

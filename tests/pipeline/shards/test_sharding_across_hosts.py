@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from pipeline.artifacts import write_json
 from pipeline.posetrack.index import Index, write_index
 from pipeline.shards.pack import pack_splits
 from pipeline.shards.recipe import Recipe
-from tests.world.hosts import ray_across, two_hosts
+from tests.world.hosts import Cluster, cluster_of
 from tests.world.packing import DRIVER, contents
 
 ROOT = Path(__file__).parents[3]
@@ -18,11 +19,11 @@ ROOT = Path(__file__).parents[3]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
-def driven(host: str, folder: Path, environment: dict[str, str]) -> "subprocess.CompletedProcess[str]":
-    """Pack the dataset in `folder` by a driver on a host."""
+def driven(cluster: Cluster, folder: Path) -> "subprocess.CompletedProcess[str]":
+    """Pack the dataset in `folder` by a driver on the first host."""
     return subprocess.run(
-        ["ip", "netns", "exec", host, sys.executable, "-c", DRIVER, str(folder)],
-        cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
+        cluster.hosts[0].command(sys.executable, "-c", DRIVER, str(folder)),
+        cwd=ROOT, env={**os.environ, **cluster.environment}, capture_output=True, text=True, check=False,
     )  # fmt: skip
 
 
@@ -33,11 +34,10 @@ def test_two_hosts_pack_the_bytes_of_one_and_must_share_the_folders(
     write_json(tmp_path / "recipe.json", asdict(make_recipe()))
     pack_splits(index, tmp_path, tmp_path / "alone", make_recipe(), run=map)
 
-    with two_hosts() as hosts:
-        with ray_across(hosts) as environment:
-            shared = driven(hosts[0], tmp_path, environment)
-        with ray_across(hosts, hidden=tmp_path) as environment:
-            apart = driven(hosts[0], tmp_path, environment)
+    with cluster_of(2) as cluster:
+        shared = driven(cluster, tmp_path)
+    with cluster_of(2, hidden=tmp_path) as cluster:
+        apart = driven(cluster, tmp_path)
 
     assert shared.returncode == 0, shared.stderr
     assert contents(tmp_path / "shards") == contents(tmp_path / "alone")

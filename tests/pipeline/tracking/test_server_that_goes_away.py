@@ -1,0 +1,227 @@
+"""A real MLflow server on PostgreSQL or SQLite, killed and started again while a run logs."""
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
+from mlflow.tracking import MlflowClient
+
+from pipeline.refusal import Refusal
+from pipeline.tracking.config import TrackingConfig
+from pipeline.tracking.outbox import Outbox, passes, patiently
+from pipeline.tracking.runs import start_run
+
+AWAY = MlflowException("API request failed with exception: Connection refused")
+WRONG = MlflowException("Run x not found", error_code=RESOURCE_DOES_NOT_EXIST)
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+class Server:
+    """An MLflow server on a port that stays the same, with a process group of its own."""
+
+    def __init__(self, database: str, folder: Path) -> None:
+        self.uri = f"http://127.0.0.1:{free_port()}"
+        self._database, self._folder = database, folder
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it; returns at once."""
+        port = self.uri.rpartition(":")[2]
+        with (self._folder / "server.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", port),
+                    *("--workers", "1", "--backend-store-uri", self._database),
+                    *("--artifacts-destination", str(self._folder / "artifacts")),
+                ],
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def wait(self) -> None:
+        """Until it answers."""
+        deadline = time.monotonic() + 150
+        while True:
+            try:
+                MlflowClient(self.uri).search_experiments(max_results=1)
+            except MlflowException:
+                assert time.monotonic() < deadline, (self._folder / "server.log").read_text()
+                time.sleep(0.5)
+            else:
+                return
+
+    def kill(self) -> None:
+        """End it and its workers by SIGKILL; a second time changes nothing."""
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+
+@pytest.fixture
+def postgresql() -> Iterator[str]:
+    """The URI of an empty database on a socket of its own."""
+    if shutil.which("initdb") is None or shutil.which("pg_ctl") is None:
+        pytest.skip("PostgreSQL is not installed here")
+    pytest.importorskip("psycopg2", reason="PostgreSQL's driver is not installed here")
+    owner = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
+    switch = ["runuser", "-u", owner, "--"] if os.geteuid() == 0 else []
+    with tempfile.TemporaryDirectory(prefix="p") as folder:
+        shutil.chown(folder, owner)
+        run([*switch, "initdb", "-D", f"{folder}/d", "-U", "mlflow", "--auth=trust", "--no-sync"])
+        listen = f"-k {folder} -c listen_addresses=''"
+        run([*switch, "pg_ctl", "-D", f"{folder}/d", "-l", f"{folder}/log", "-w", "-o", listen, "start"])
+        try:
+            yield f"postgresql://mlflow@/postgres?host={folder}"
+        finally:
+            run([*switch, "pg_ctl", "-D", f"{folder}/d", "-m", "immediate", "stop"])
+
+
+def run(command: Sequence[str]) -> None:
+    """A command whose output is of no interest unless it fails."""
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False, cwd="/")
+    assert done.returncode == 0, done.stderr.decode()
+
+
+@pytest.fixture(params=["postgresql", "sqlite"])
+def server(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    sqlite = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    made = Server(request.getfixturevalue("postgresql") if request.param == "postgresql" else sqlite, tmp_path)
+    made.start()
+    made.wait()
+    yield made
+    made.kill()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_server_killed_and_started_again_has_every_metric_once(server: Server, tmp_path: Path) -> None:
+    run = start_run(TrackingConfig(uri=server.uri, experiment="tests", model="none"), "train", tags={})
+    (tmp_path / "history.csv").write_text("step\n")
+
+    for step in range(300):
+        if step == 100:
+            server.kill()
+        run.log_metrics({"loss": 1.0 / (step + 1), "rate": float(step)}, step=step)
+        if step == 200:
+            server.start()
+        time.sleep(0.01)
+    run.log_file(tmp_path / "history.csv", folder="")
+    run.finish()
+
+    client = MlflowClient(server.uri)
+    for name, value in (("loss", lambda step: 1.0 / (step + 1)), ("rate", float)):
+        kept = client.get_metric_history(run.run_id, name)
+        assert [(entry.step, entry.value) for entry in kept] == [(step, value(step)) for step in range(300)]
+    assert client.get_run(run.run_id).info.status == "FINISHED"
+    assert [entry.path for entry in client.list_artifacts(run.run_id)] == ["history.csv"]
+
+
+class Recipient:
+    """Takes what it is sent while it is there."""
+
+    def __init__(self) -> None:
+        self.got: list[int] = []
+        self.there = threading.Event()
+
+    def take(self, items: Sequence[int]) -> None:
+        if not self.there.is_set():
+            raise AWAY
+        self.got += items
+
+
+def test_what_waits_is_sent_in_order_once_the_server_is_back() -> None:
+    recipient = Recipient()
+    outbox = Outbox(recipient.take)
+    for number in range(5):
+        outbox.put([number, 10 * number])
+
+    recipient.there.set()
+
+    assert outbox.close(patience=30.0) == 0
+    assert recipient.got == [0, 0, 1, 10, 2, 20, 3, 30, 4, 40]
+
+
+def test_a_server_that_stays_away_is_not_waited_for_longer_than_told() -> None:
+    outbox = Outbox(Recipient().take)
+    outbox.put([1, 2, 3])
+
+    assert outbox.close(patience=0.1) == 3
+
+
+def test_no_more_waits_than_the_limit_and_what_was_dropped_is_counted(caplog: pytest.LogCaptureFixture) -> None:
+    recipient = Recipient()
+    outbox = Outbox(recipient.take, limit=3)
+    outbox.put([1, 2])
+    outbox.put([3, 4, 5])
+    outbox.put([6])
+
+    recipient.there.set()
+
+    assert outbox.close(patience=30.0) == 3
+    assert recipient.got == [1, 2, 3]
+    assert caplog.text.count("it will not hear of later ones") == 1
+
+
+def test_what_the_server_refuses_for_good_rises() -> None:
+    def refuse(_: Sequence[int]) -> None:
+        raise WRONG
+
+    outbox = Outbox(refuse)
+    outbox.put([1])
+
+    with pytest.raises(MlflowException, match="Run x not found"):
+        outbox.close(patience=30.0)
+
+
+def test_an_outbox_that_got_nothing_closes_at_once() -> None:
+    assert Outbox(Recipient().take).close(patience=30.0) == 0
+
+
+def test_a_call_is_repeated_until_the_server_is_there() -> None:
+    answers: list[MlflowException | str] = [AWAY, "kept"]
+
+    def call() -> str:
+        answer = answers.pop(0)
+        if isinstance(answer, MlflowException):
+            raise answer
+        return answer
+
+    assert patiently(call, what="keeping") == "kept"
+
+
+def test_a_call_that_never_gets_through_is_refused_with_what_to_do() -> None:
+    def call() -> None:
+        raise AWAY
+
+    with pytest.raises(Refusal, match=r"keeping a\.csv: the tracking server was away for 0 s .*start it"):
+        patiently(call, patience=0.0, what="keeping a.csv")
+
+
+@pytest.mark.parametrize("error", [AWAY, ConnectionResetError(), TimeoutError()])
+def test_a_broken_connection_goes_away_by_itself(error: Exception) -> None:
+    assert passes(error)
+
+
+@pytest.mark.parametrize("error", [WRONG, FileNotFoundError()])
+def test_what_the_server_does_not_know_and_a_file_that_is_not_there_stay(error: Exception) -> None:
+    assert not passes(error)

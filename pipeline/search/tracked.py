@@ -15,7 +15,6 @@ from pipeline.search.launch import search, search_name
 from pipeline.search.pictures import draw_parallel
 from pipeline.search.space import refuse_impossible
 from pipeline.search.tables import counts, importances, trial_table
-from pipeline.training.yardstick import SCORE
 from pipeline.shards.manifest import manifest_bytes
 from pipeline.tracking.config import TrackingConfig
 from pipeline.tracking.lineage import lineage

@@ -37,6 +37,7 @@ RECIPE = Recipe(
     views=Views(rotation=45.0, rotation_probability=0.6, scale=0.35, shift=0.05),
 )
 """The crops of the PoseTrack preset."""
+FEWEST_VIDEOS = 4
 LIMITS = {"share_of_floor": 0.8, "two_workers": 1.8, "ten_times": 1.1}
 
 
@@ -169,6 +170,8 @@ def main() -> None:
     parser.add_argument("--small", type=int, default=5, help="videos of which ten times as many are sharded as well")
     parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
+    if min(given.videos, given.small) < FEWEST_VIDEOS:
+        parser.error(f"wanted at least {FEWEST_VIDEOS} videos: one for val, and of the rest one for select")
     logging.disable(logging.INFO)
     with tempfile.TemporaryDirectory() as folder:
         root = write_large_tree(Path(folder, "tree"), videos=given.videos)

@@ -30,24 +30,22 @@ from typing import Any
 import cv2
 import numpy as np
 
+from benchmarks.reading_settings import SIZE, reader_config, recipe_of
 from dsn.skeleton import POSETRACK
 from pipeline import params
 from pipeline.drawn.config import DrawConfig
 from pipeline.drawn.dataset import draw_dataset
 from pipeline.posetrack.index import PrepareConfig, build_index, read_index, write_index
 from pipeline.shards.augment import AugmentConfig, draw_view, generator
-from pipeline.shards.border import Views
 from pipeline.shards.crop import Affine, Image, compose, inverse
 from pipeline.shards.manifest import read_manifest
 from pipeline.shards.order import training_places
 from pipeline.shards.pack import pack_splits
 from pipeline.shards.reader import ReaderConfig, training_batches
-from pipeline.shards.recipe import Recipe, ShardConfig
 from pipeline.shards.records import RecordReader, records_of
 from pipeline.shards.sample import ClipSample, from_json
 from pipeline.shards.window import Window, cut, snapped
 
-SIZE = (256, 192)
 BATCH = 16
 PRESETS = ("drawn", "posetrack18")
 """Whose `reader.augment` moves the views: the first is the default, the second turns and scales as the field does."""
@@ -67,28 +65,6 @@ class Work:
     files: tuple[Path, ...]
     """The frames that the clip was cropped from."""
     to_frame: Affine
-
-
-def reader_config(preset: str) -> ReaderConfig:
-    """Section `reader` with a preset laid over it, read by one thread that works ahead of nobody."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "params.yaml")
-        path.write_bytes(Path("params.yaml").read_bytes())
-        params.use_preset(path, Path("presets"), preset)
-        values = params.read(path)["reader"]
-    return params.parse({**values, "workers": 0, "prefetch": 0}, ReaderConfig, name="reader")
-
-
-def recipe_of(augment: AugmentConfig) -> Recipe:
-    """Crops with the border that the augmentation needs, in shards of the default's."""
-    shard = params.load(Path("params.yaml"), "shard", into=ShardConfig)
-    views = Views(
-        rotation=augment.rotation,
-        rotation_probability=augment.rotation_probability,
-        scale=augment.scale,
-        shift=augment.shift,
-    )
-    return Recipe(shard=shard, input_size=SIZE, offsets=(-2, -1, 1, 2), views=views)
 
 
 def draw(root: Path, *, videos: int) -> None:
@@ -193,7 +169,7 @@ def ours(shards: Path, config: ReaderConfig, *, clips: int) -> float:
 
 def compare(root: Path, preset: str, *, clips: int, rounds: int) -> dict[str, object]:
     """Medians of all ways, by turns, under the views of a preset."""
-    config = reader_config(preset)
+    config = reader_config(preset, workers=0, prefetch=0)
     shards = root / preset
     packed = pack_splits(read_index(root / "index"), root, shards, recipe_of(config.augment), run=map)
     works = planned(root, shards / "train", config)

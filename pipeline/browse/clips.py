@@ -70,13 +70,14 @@ def read_clips(folder: Folder, manifest: Manifest, choice: Choice, *, variation:
         plan=_plan(manifest, variation),
         spares=None,
     )
-    for batch in source.read(start=0, step=1):
+    for made in source.read():
+        clip = made.clips[0]
         yield Shown(
-            sample=batch.samples[0],
-            frames=batch.frames[0].permute(0, 2, 3, 1).contiguous().numpy(),
+            sample=clip.sample,
+            frames=made.frames[0],
             keyframe=manifest.keyframe,
-            points=batch.keypoints[0].numpy().astype(np.float64),
-            supervised=batch.visible[0].numpy(),
+            points=clip.keypoints,
+            supervised=clip.visible,
         )
 
 

@@ -1,6 +1,5 @@
 """Clips as the network's training and evaluation see them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,20 +7,9 @@ import torch
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
-from pipeline.shards.crop import Affine, scale_of
+from pipeline.shards.clip import Clip, Clips
+from pipeline.shards.crop import scale_of
 from pipeline.shards.sample import ClipSample
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Clip:
-    """All but the pixels of one sample, cropped to the network's input."""
-
-    sample: ClipSample
-    keypoints: Float[np.ndarray, "K 2"]
-    """At the keyframe, in input pixels."""
-    visible: Bool[np.ndarray, " K"]
-    to_source: Affine
-    """From input pixels to the source frame."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,20 +34,19 @@ class ClipBatch:
     """Records that could not be read and in whose place others stand here: each with its name and the reason."""
 
 
-def collate(
-    clips: Sequence[Clip], frames: UInt8[np.ndarray, "B T H W 3"], *, quarantined: Sequence[str] = ()
-) -> ClipBatch:
-    """Clips as a batch; `frames` holds those of all clips, and its memory becomes the batch's."""
+def collate(made: Clips) -> ClipBatch:
+    """Clips as a batch, whose frames stay where they are in memory."""
+    clips = made.clips
     return ClipBatch(
         keys=tuple(clip.sample.key for clip in clips),
-        frames=torch.from_numpy(frames).permute(0, 1, 4, 2, 3),
+        frames=torch.from_numpy(made.frames).permute(0, 1, 4, 2, 3),
         keypoints=torch.from_numpy(np.stack([clip.keypoints for clip in clips]).astype(np.float32)),
         visible=torch.from_numpy(np.stack([clip.visible for clip in clips])),
         to_source=torch.from_numpy(np.stack([clip.to_source for clip in clips]).astype(np.float32)),
         head_size=torch.tensor([_head_size(clip) for clip in clips], dtype=torch.float32),
         bbox_size=torch.tensor([_bbox_size(clip) for clip in clips], dtype=torch.float32),
         samples=tuple(clip.sample for clip in clips),
-        quarantined=tuple(quarantined),
+        quarantined=made.quarantined,
     )
 
 

@@ -10,14 +10,16 @@ from dataclasses import dataclass
 from functools import partial
 
 from pipeline.refusal import Refusal
+from pipeline.shards.ahead import ahead
 from pipeline.shards.augment import AugmentConfig
-from pipeline.shards.batch import ClipBatch
+from pipeline.shards.batch import ClipBatch, collate
 from pipeline.shards.damage import REPAIR, DamageError
 from pipeline.shards.manifest import Manifest, read_manifest
 from pipeline.shards.order import evaluation_places, spare_places, steps_per_epoch, training_places
+from pipeline.shards.processes import from_processes
 from pipeline.shards.records import RecordReader, records_of
 from pipeline.shards.sample import ClipSample, from_json
-from pipeline.shards.source import Source, iterate
+from pipeline.shards.source import Source
 from pipeline.shards.store import Folder, StoreConfig
 from pipeline.shards.view import Bboxes, evaluation_views, training_views
 
@@ -98,7 +100,7 @@ def training_batches(  # noqa: PLR0913  (one flat call, each argument with one m
         plan=training_views(manifest, config.augment, seed=seed, epoch=epoch, input_size=input_size, times=times),
         spares=partial(spare_places, [shard.samples for shard in manifest.shards], seed=seed, epoch=epoch),
     )
-    batches = iterate(source, workers=config.workers, prefetch=config.prefetch)
+    batches = _batches(source, workers=config.workers, prefetch=config.prefetch)
     return _tolerant(batches, share=config.max_bad_share, records=len(places), folder=folder)
 
 
@@ -142,7 +144,7 @@ def evaluation_batches(  # noqa: PLR0913
         plan=evaluation_views(manifest, bbox=bbox, input_size=input_size),
         spares=None,
     )
-    return iterate(source, workers=workers, prefetch=2)
+    return _batches(source, workers=workers, prefetch=2)
 
 
 def read_samples(folder: Folder) -> Iterator[ClipSample]:
@@ -158,6 +160,15 @@ def read_samples(folder: Folder) -> Iterator[ClipSample]:
                 yield from_json(reader.read(shard, place)["json"])
             except DamageError as error:
                 raise Refusal(f"{error}; {REPAIR}") from None
+
+
+def _batches(source: Source, *, workers: int, prefetch: int) -> Iterator[ClipBatch]:
+    """The batches that have any clips, made by processes, or by this one, ahead of whoever takes them."""
+    if workers:
+        made = from_processes(source, workers=workers, prefetch=max(1, prefetch))
+    else:
+        made = ahead(source.read(), count=prefetch) if prefetch else source.read()
+    return (collate(clips) for clips in made if clips.clips)
 
 
 def _times(manifest: Manifest, *, keyframe_only: bool) -> tuple[int, ...]:

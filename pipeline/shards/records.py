@@ -32,6 +32,8 @@ class Records:
     """SHA-256 of the shards."""
     ends: tuple[Int64[np.ndarray, " _"], ...]
     """For each shard and record the byte behind it."""
+    stored_size: tuple[int, int]
+    """Height and width of the pictures in records."""
 
 
 def records_of(manifest: Manifest, folder: Folder) -> Records:
@@ -41,6 +43,7 @@ def records_of(manifest: Manifest, folder: Folder) -> Records:
         names=tuple(shard.name for shard in manifest.shards),
         digests=tuple(shard.sha256 for shard in manifest.shards),
         ends=tuple(np.array(shard.ends, dtype=np.int64) for shard in manifest.shards),
+        stored_size=manifest.stored_size,
     )
 
 

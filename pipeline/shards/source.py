@@ -1,4 +1,4 @@
-"""Planned batches made of records: read, decoded and cropped, in this process, a thread of it, or several others."""
+"""Planned batches made of records: read, decoded and cropped."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -8,11 +8,9 @@ from typing import TypeVar
 import cv2
 import numpy as np
 from jaxtyping import UInt8
-from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from pipeline.refusal import Refusal
-from pipeline.shards.ahead import ahead
-from pipeline.shards.batch import Clip, ClipBatch, collate
+from pipeline.shards.clip import Clip, Clips
 from pipeline.shards.crop import Image
 from pipeline.shards.damage import REPAIR, DamageError
 from pipeline.shards.order import Places
@@ -21,6 +19,8 @@ from pipeline.shards.sample import ClipSample, from_json
 from pipeline.shards.view import Plan, Planned, draw
 
 T = TypeVar("T")
+Empty = Callable[..., UInt8[np.ndarray, "B T H W 3"]]
+"""`numpy.empty`, or another that takes a shape and a type."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,27 +38,27 @@ class Source:
     spares: Callable[..., Iterator[tuple[int, int]]] | None
     """Gives the places of what may stand in for a bad record; None where nothing may."""
 
-    def read(self, *, start: int, step: int) -> Iterator[ClipBatch]:
-        """Batches `start`, `start` + `step`, ... without those of which no clip is left."""
+    def read(self, *, start: int = 0, step: int = 1, empty: Empty = np.empty) -> Iterator[Clips]:
+        """Batches `start`, `start` + `step`, ...; one of whose samples none is wanted has no clips.
+
+        `empty` gives the memory for the frames of a batch.
+        """
         cv2.setNumThreads(0)
         with RecordReader(self.records) as reader:
             for first in range(start * self.batch_size, len(self.places), step * self.batch_size):
-                batch = self._batch(self.places[first : first + self.batch_size], reader)
-                if batch is not None:
-                    yield batch
+                yield self._batch(self.places[first : first + self.batch_size], reader, empty=empty)
 
-    def _batch(self, places: Places, reader: RecordReader) -> ClipBatch | None:
+    def _batch(self, places: Places, reader: RecordReader, *, empty: Empty) -> Clips:
         bad: list[str] = []
         planned = [self._job_or_spare(shard, place, reader=reader, bad=bad) for shard, place in places.tolist()]
         jobs = [job for job in planned if job is not None]
-        if not jobs:
-            return None
-        frames = self._frames(len(jobs))
+        frames = empty((len(jobs), *self._shape), dtype=np.uint8)
         clips = [self._clip_or_spare(job, frames[row], reader=reader, bad=bad) for row, job in enumerate(jobs)]
-        return collate(clips, frames, quarantined=bad)
+        return Clips(clips=tuple(clips), frames=frames, quarantined=tuple(bad))
 
-    def _frames(self, clips: int) -> UInt8[np.ndarray, "B T H W 3"]:
-        return np.empty((clips, len(self.times), *self.input_size, 3), dtype=np.uint8)
+    @property
+    def _shape(self) -> tuple[int, ...]:
+        return (len(self.times), *self.input_size, 3)
 
     def _job_or_spare(self, shard: int, place: int, *, reader: RecordReader, bad: list[str]) -> "_Job | None":
         """A record that is read and planned, or another in its place; None where it has no place in the batch."""
@@ -67,7 +67,7 @@ class Source:
         except DamageError as error:
 
             def attempt(spare: tuple[int, int]) -> _Job | None:
-                self._drawn(self._job(*spare, reader=reader), self._frames(1)[0])
+                self._drawn(self._job(*spare, reader=reader), np.empty(self._shape, dtype=np.uint8))
                 return self._job(*spare, reader=reader)
 
             return self._instead(error, shard, place, attempt=attempt, bad=bad)
@@ -107,7 +107,8 @@ class Source:
 
     def _drawn(self, job: "_Job | None", frames: UInt8[np.ndarray, "T H W 3"]) -> Clip:
         assert job is not None  # only evaluation leaves records out, and nothing stands in there
-        draw(job.planned, frames, times=self.times, decode=partial(_decode, job.members, name=job.name))
+        decode = partial(_decode, job.members, size=self.records.stored_size, name=job.name)
+        draw(job.planned, frames, times=self.times, decode=decode)
         return job.planned.clip
 
 
@@ -129,37 +130,14 @@ def _sample(members: Mapping[str, bytes], *, name: Callable[[], str]) -> ClipSam
         raise DamageError(f"{name()}: its json is not a sample's") from None
 
 
-def _decode(members: Mapping[str, bytes], time: int, *, name: Callable[[], str]) -> Image:
+def _decode(members: Mapping[str, bytes], time: int, *, size: tuple[int, int], name: Callable[[], str]) -> Image:
     """The stored crop at one time, as RGB; `name` tells whose, where it cannot be decoded."""
     data = np.frombuffer(members.get(f"{time}.jpg", b""), dtype=np.uint8)
     image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if len(data) else None
     if image is None:
         raise DamageError(f"{name()}: {time}.jpg is not an image that can be decoded")
-    return image
-
-
-def iterate(source: Source, *, workers: int, prefetch: int) -> Iterator[ClipBatch]:
-    """All batches in order, made by `workers` processes that are `prefetch` batches ahead, or by a thread that is."""
-    if workers:
-        loader = DataLoader(
-            _Parts(source),
-            batch_size=None,
-            num_workers=workers,
-            prefetch_factor=max(1, prefetch),
-            multiprocessing_context="forkserver",
+    if image.shape[:2] != size:
+        raise DamageError(
+            f"{name()}: {time}.jpg has {image.shape[0]} x {image.shape[1]} pixels, not {size[0]} x {size[1]}"
         )
-        return iter(loader)
-    batches = source.read(start=0, step=1)
-    return ahead(batches, count=prefetch) if prefetch else batches
-
-
-class _Parts(IterableDataset[ClipBatch]):
-    """Of W reading processes, process w reads batches w, w + W, ...; torch takes them in turn, so their order stays."""
-
-    def __init__(self, source: Source) -> None:
-        self._source = source
-
-    def __iter__(self) -> Iterator[ClipBatch]:
-        worker = get_worker_info()
-        assert worker is not None
-        return self._source.read(start=worker.id, step=worker.num_workers)
+    return image

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int64, UInt8
 
 from dsn.skeleton import Skeleton
 from pipeline.shards.augment import AugmentConfig, Tint, cover, draw_tint, draw_view, flip_order, generator, tint
-from pipeline.shards.batch import Clip
+from pipeline.shards.clip import Clip
 from pipeline.shards.crop import Affine, Image, compose, inverse, region, transform, upright
 from pipeline.shards.manifest import Manifest
 from pipeline.shards.sample import ClipSample

@@ -9,7 +9,8 @@ import torch
 
 from dsn.skeleton import POSETRACK
 from pipeline.refusal import Refusal
-from pipeline.shards.batch import Clip, ClipBatch, collate
+from pipeline.shards.batch import ClipBatch, collate
+from pipeline.shards.clip import Clip, Clips
 from pipeline.shards.manifest import read_manifest
 from pipeline.shards.reader import ReaderConfig, evaluation_batches, steps_per_epoch, training_batches
 from pipeline.shards.sample import ClipSample
@@ -185,7 +186,7 @@ def test_the_size_of_a_bbox_is_its_longer_side_in_input_pixels(packed: Path) -> 
 
 
 def test_an_unknown_head_size_is_nan(make_sample: Callable[..., ClipSample]) -> None:
-    clips = [
+    clips = tuple(
         Clip(
             sample=make_sample(head_size=head_size),
             keypoints=np.zeros((17, 2)),
@@ -193,9 +194,10 @@ def test_an_unknown_head_size_is_nan(make_sample: Callable[..., ClipSample]) -> 
             to_source=np.array([[2.0, 0, 0], [0, 2, 0]]),
         )
         for head_size in (6.0, None)
-    ]
+    )
 
-    head_size = collate(clips, np.zeros((2, 1, 32, 24, 3), dtype=np.uint8)).head_size
+    frames = np.zeros((2, 1, 32, 24, 3), dtype=np.uint8)
+    head_size = collate(Clips(clips=clips, frames=frames, quarantined=())).head_size
 
     assert head_size[0] == 3
     assert torch.isnan(head_size[1])
@@ -241,21 +243,3 @@ def test_a_missing_shard_is_named(packed: Path, tmp_path: Path) -> None:
 def test_a_folder_without_shards_is_refused_at_the_call(tmp_path: Path, make_reader: MakeReader) -> None:
     with pytest.raises(Refusal, match="run stage shard"):
         training(tmp_path, make_reader())
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("workers", [1, 2])
-def test_reading_processes_change_nothing(workers: int, packed: Path, make_reader: MakeReader) -> None:
-    alone = list(training(packed, make_reader(**EVERYTHING)))
-    helped = list(training(packed, make_reader(workers=workers, **EVERYTHING)))
-    evaluated = [
-        key
-        for rank in (0, 1)
-        for batch in evaluation_batches(
-            packed / "val", input_size=SIZE, batch_size=3, rank=rank, world=2, workers=workers
-        )
-        for key in batch.keys
-    ]
-
-    assert all(equal(one, two) for one, two in zip(alone, helped, strict=True))
-    assert len(evaluated) == len(set(evaluated)) == 28

@@ -9,8 +9,9 @@ import torch
 from pipeline.params import laid
 from pipeline.refusal import Refusal
 from pipeline.training.job import from_dict
-from pipeline.training.loop import Run, fit, start
+from pipeline.training.loop import fit
 from pipeline.training.recipe import Row
+from pipeline.training.run import Run, start
 from pipeline.training.worker import ShardData, build_network
 from pipeline.training.yardstick import SCORE
 

@@ -35,12 +35,13 @@ class TrainConfig:
     log_every: int
     """Steps between two lines of progress."""
     evaluate_every: int
-    """Steps between two evaluations on the select split, each followed by a checkpoint; a multiple of `log_every`, so
-    that an interruption leaves no trace in the record."""
+    """Steps between two evaluations on the select split, each followed by a checkpoint; a multiple of `log_every`."""
+    checkpoint_every: int
+    """Steps between two checkpoints: what an interruption costs at most."""
 
     def __post_init__(self) -> None:
         """Refuse numbers that train nothing."""
-        for name in ("steps", "batch_size", "log_every", "evaluate_every"):
+        for name in ("steps", "batch_size", "log_every", "evaluate_every", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: got {getattr(self, name)}, wanted at least 1")
         if self.evaluate_every % self.log_every:

@@ -110,11 +110,13 @@ def run_name(job: Job) -> str:
     """The name under which a run is kept and resumed: a digest of its data, configuration and code.
 
     Where it runs (the `cluster` section, but for the number of workers, which decides the order of samples), where the
-    shards lie and by how many processes they are read are no part of it, so the same run can go on elsewhere.
+    shards lie and by how many processes they are read are no part of it, so the same run can go on elsewhere; nor how
+    often it is kept.
     """
     values = job.to_dict()
     values["cluster"] = {"workers": job.cluster.workers}
     values["reader"] = {key: value for key, value in values["reader"].items() if key not in WHERE_READ}
+    values["train"].pop("checkpoint_every")
     values["shards"] = [hashlib.sha256(manifest_bytes(split)).hexdigest() for split in map(job.split, SPLITS)]
     values["start"] = None if job.start is None else _content(Path(job.start, "network.safetensors"))
     values["code"] = [_content(path) for folder in CODE for path in sorted(Path(folder).rglob("*.py"))]

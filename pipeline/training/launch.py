@@ -2,10 +2,8 @@
 
 import logging
 import shutil
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,15 +11,13 @@ from typing import Any
 from pipeline.refusal import Refusal
 from pipeline.shards.fitness import refuse_few, refuse_narrow
 from pipeline.shards.manifest import read_manifest
+from pipeline.training.checkpoints import Checkpoints, read_history
+from pipeline.training.follow import following
 from pipeline.training.job import Job, run_name
 from pipeline.training.recipe import Row
 from pipeline.training.storage import RunFolder
-from pipeline.training.yardstick import SCORE
 
 log = logging.getLogger(__name__)
-
-END = None
-"""The last thing in the queue of progress."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,34 +36,18 @@ def train(job: Job, out: Path, *, listen: Callable[[Row], None]) -> Outcome:
 
     `listen` hears every line of progress on the driver. A run that was interrupted goes on from its last checkpoint;
     one that had finished starts over, for only a forced stage comes back to it.
+
+    Raises:
+        Refusal: the job cannot be run, or was ended by SIGTERM.
     """
     _check(job)
     name = run_name(job)
-    kept = RunFolder(f"{job.cluster.storage_path}/{name}")
-    _announce(kept, name, storage=job.cluster.storage)
-    result = _fit(job, name, listen)
-    best = result.get_best_checkpoint(SCORE, "max")
-    scores = next(dict(metrics) for kept, metrics in result.best_checkpoints if kept == best)
-    with result.checkpoint.as_directory() as folder:
-        history = _history(Path(folder))
-    with best.as_directory() as folder:
-        shutil.copytree(Path(folder, "model"), out, dirs_exist_ok=True)
-    kept.finish({"step": job.train.steps})
-    return Outcome(name=name, best=scores, history=history)
-
-
-def _fit(job: Job, name: str, listen: Callable[[Row], None]) -> Any:
-    """Ray's result. A refusal of a worker rises as it is."""
-    from ray.train import TrainingFailedError  # noqa: PLC0415  (after the environment is set)
-
-    refusals: list[Refusal] = []
-    try:
-        with _following(listen, refusals, last=job.train.steps) as queue:
-            return _trainer(job, name, queue).fit()
-    except TrainingFailedError:
-        if refusals:
-            raise refusals[-1] from None
-        raise
+    folder = RunFolder(f"{job.cluster.storage_path}/{name}")
+    _announce(folder, name, storage=job.cluster.storage)
+    _fit(job, name, folder.url, listen)
+    outcome = _collect(name, Checkpoints(folder.url), out)
+    folder.finish({"step": job.train.steps})
+    return outcome
 
 
 def _check(job: Job) -> None:
@@ -81,30 +61,51 @@ def _check(job: Job) -> None:
     refuse_narrow(manifest, job.reader.augment)
 
 
-def _announce(kept: RunFolder, name: str, *, storage: str) -> None:
-    if kept.is_finished():
-        kept.remove()
-    if kept.has_checkpoints():
-        log.info("resuming %s from its last checkpoint in %s", name, storage)
+def _announce(folder: RunFolder, name: str, *, storage: str) -> None:
+    if folder.is_finished():
+        folder.remove()
+    found = Checkpoints(folder.url).all()
+    if found:
+        log.info("resuming %s from the checkpoint of step %d in %s", name, found[-1].step, storage)
     else:
         log.info("starting %s, checkpoints in %s", name, storage)
 
 
-def _history(folder: Path) -> list[Row]:
-    import torch  # noqa: PLC0415  (the driver needs it here alone)
+def _fit(job: Job, name: str, folder: str, listen: Callable[[Row], None]) -> None:
+    """Run the workers to their end.
 
-    state: dict[str, Any] = torch.load(folder / "run.pt", map_location="cpu", weights_only=True)
-    return list(state["history"])
+    Raises:
+        Refusal: a worker refused, or SIGTERM ended the run.
+        KeyboardInterrupt: Ctrl-C did, which Ray turns into an exit with status 0.
+    """
+    from ray.train import TrainingFailedError  # noqa: PLC0415  (after the environment is set)
+
+    reasons: list[Refusal] = []
+    try:
+        with tempfile.TemporaryDirectory() as own, following(listen, last=job.train.steps) as run:
+            reasons = run.reasons
+            _trainer(job, name, values={"job": job.to_dict(), "folder": folder, "desk": run.desk}, own=own).fit()
+    except (TrainingFailedError, SystemExit, KeyboardInterrupt) as error:
+        if reasons:
+            raise reasons[-1] from None
+        if isinstance(error, SystemExit):
+            raise KeyboardInterrupt from None
+        raise
 
 
-def _trainer(job: Job, name: str, queue: Any) -> Any:
+def _trainer(job: Job, name: str, *, values: dict[str, Any], own: str) -> Any:
+    """Ray's trainer. `own` is a folder for what it notes for itself: checkpoints are ours, not Ray's.
+
+    Ray's list of checkpoints is one file, overwritten in place: a driver killed or a disk full at that moment leaves a
+    run that cannot be resumed.
+    """
     import ray.train  # noqa: PLC0415  (after the environment is set)
     from ray.train.torch import TorchTrainer  # noqa: PLC0415
 
     resources = {"CPU": job.cluster.cpus_per_worker, "GPU": job.cluster.gpus_per_worker}
     return TorchTrainer(
         _work,
-        train_loop_config={"job": job.to_dict(), "queue": queue},
+        train_loop_config=values,
         scaling_config=ray.train.ScalingConfig(
             num_workers=job.cluster.workers,
             use_gpu=job.cluster.gpus_per_worker > 0,
@@ -112,11 +113,8 @@ def _trainer(job: Job, name: str, queue: Any) -> Any:
         ),
         run_config=ray.train.RunConfig(
             name=name,
-            storage_path=job.cluster.storage_path,
+            storage_path=own,
             failure_config=ray.train.FailureConfig(max_failures=job.cluster.max_failures),
-            checkpoint_config=ray.train.CheckpointConfig(
-                num_to_keep=2, checkpoint_score_attribute=SCORE, checkpoint_score_order="max"
-            ),
         ),
     )
 
@@ -128,45 +126,13 @@ def _work(values: dict[str, Any]) -> None:
     work(values)
 
 
-@contextmanager
-def _following(listen: Callable[[Row], None], refusals: list[Refusal], *, last: int) -> Iterator[Any]:
-    """A queue whose rows are printed and handed to `listen` while the block runs, and whose refusals are gathered."""
-    from ray.util.queue import Queue  # noqa: PLC0415
-
-    queue = Queue(actor_options={"num_cpus": 0})
-    follower = threading.Thread(target=_follow, args=(queue, listen, refusals, last), daemon=True)
-    follower.start()
-    try:
-        yield queue
-    finally:
-        queue.put(END)
-        follower.join()
-        queue.shutdown()
-
-
-def _follow(queue: Any, listen: Callable[[Row], None], refusals: list[Refusal], last: int) -> None:
-    began: tuple[float, float] | None = None
-    while (row := queue.get()) is not END:
-        if isinstance(row, Refusal):
-            refusals.append(row)
-            continue
-        if isinstance(row, str):
-            log.warning("%s", row)
-            continue
-        began = began or (time.monotonic(), row["step"])
-        log.info("%s", _line(row, began=began, last=last))
-        listen(row)
-
-
-def _line(row: Row, *, began: tuple[float, float], last: int) -> str:
-    """One line of progress: `step 200/800  loss 0.0012  310 samples/s  2:05 left`."""
-    step = row["step"]
-    shown = [f"step {step:.0f}/{last}"]
-    shown += [f"loss {row['loss']:.5f}", f"{row['samples_per_second']:.0f} samples/s"] if "loss" in row else []
-    shown += [f"{name} {value:.1f}" for name, value in row.items() if name.startswith("select/")]
-    shown += [f"{row['quarantined']:.0f} quarantined"] if row.get("quarantined") else []
-    since, first = began
-    if step > first:
-        left = (time.monotonic() - since) / (step - first) * (last - step)
-        shown.append(f"{left // 60:.0f}:{left % 60:02.0f} left")
-    return "  ".join(shown)
+def _collect(name: str, checkpoints: Checkpoints, out: Path) -> Outcome:
+    """Bring the best network home, and the whole history."""
+    best, newest = checkpoints.best(log.warning), checkpoints.rewind(log.warning)
+    if best is None or newest is None:
+        raise Refusal(f"{checkpoints.url}: got no sound checkpoint with scores at the end of the run; run it again")
+    with checkpoints.fetched(newest) as folder:
+        history = read_history(folder)
+    with checkpoints.fetched(best.step) as folder:
+        shutil.copytree(folder / "model", out, dirs_exist_ok=True)
+    return Outcome(name=name, best=best.scores or {}, history=history)

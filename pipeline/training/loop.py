@@ -2,23 +2,20 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import torch
 import torch.distributed as dist
-from timm.utils.model_ema import ModelEmaV3
-from torch import Tensor, distributed, nn
+from torch import Tensor, nn
 
-from dsn import checkpoint
 from dsn.loss import gradient_shares
 from pipeline.shards.batch import ClipBatch
-from pipeline.training.recipe import Recipe, Row
+from pipeline.training.recipe import Row
+from pipeline.training.run import Run
 from pipeline.training.select import select_metrics
-from pipeline.training.step import advance, bare, batch_losses, optimizer, schedule
+from pipeline.training.step import advance, bare, batch_losses
 
 
 @runtime_checkable
@@ -45,81 +42,26 @@ class Reporter(Protocol):
     def notice(self, text: str) -> None:
         """A line of text from any rank."""
 
-    def save(self, row: Row, *, run: "Run") -> None:
+    def save(self, row: Row, *, run: Run) -> None:
         """A moment to keep. Every rank calls it equally often."""
 
 
-@dataclass(slots=True, kw_only=True)
-class Run:
-    """The whole state of a run. Randomness is not part of it: each step's draws follow from (seed, rank, step)."""
+@runtime_checkable
+class Keeping(Protocol):
+    """Who keeps checkpoints between evaluations."""
 
-    network: nn.Module
-    average: ModelEmaV3
-    stepper: torch.optim.AdamW
-    rates: torch.optim.lr_scheduler.LambdaLR
-    recipe: Recipe
-    step: int = 0
-    history: list[Row] = field(default_factory=list)
-
-    def agree(self) -> None:
-        """Take over rank 0's BatchNorm statistics, the only part of the state in which ranks differ."""
-        if distributed.is_initialized():
-            for module in (self.network, self.average.module):
-                for buffer in module.buffers():
-                    distributed.broadcast(buffer, src=0)
-
-    def save(self, folder: Path) -> None:
-        """Write two networks and what a resume needs.
-
-        `folder/model` has the averaged weights: it is what was evaluated, and what later stages read. `folder/raw` has
-        those that the optimiser moves. `folder/run.pt` has the whole state.
-        """
-        networks: dict[str, Any] = {"model": self.average.module, "raw": bare(self.network)}
-        for name, network in networks.items():
-            checkpoint.save(folder / name, network, config=self.recipe.model, skeleton=self.recipe.skeleton)
-        torch.save(self._state(), folder / "run.pt")
-
-    def load(self, folder: Path) -> None:
-        """Go on from what `save` wrote."""
-        state: dict[str, Any] = torch.load(folder / "run.pt", map_location="cpu", weights_only=True)
-        bare(self.network).load_state_dict(state["network"])
-        self.average.module.load_state_dict(state["average"])
-        self.stepper.load_state_dict(state["stepper"])
-        self.rates.load_state_dict(state["rates"])
-        self.step, self.history = state["step"], state["history"]
-
-    def _state(self) -> dict[str, Any]:
-        return {
-            "network": bare(self.network).state_dict(),
-            "average": self.average.module.state_dict(),
-            "stepper": self.stepper.state_dict(),
-            "rates": self.rates.state_dict(),
-            "step": self.step,
-            "history": self.history,
-        }
+    def after_step(self, run: Run) -> None:
+        """A step is done. It may raise, to stop training."""
 
 
-def start(network: nn.Module, recipe: Recipe, *, wrap: Callable[[nn.Module], nn.Module] | None = None) -> Run:
-    """A run at step 0; `wrap` makes of the network one that works together with those of other ranks."""
-    network.get_submodule("backbone").requires_grad_(recipe.train.backbone_rate > 0)
-    stepper = optimizer(network, recipe.train)
-    return Run(
-        network=network if wrap is None else wrap(network),
-        average=ModelEmaV3(network, decay=recipe.train.ema_decay, use_warmup=True),
-        stepper=stepper,
-        rates=schedule(stepper, recipe.train),
-        recipe=recipe,
-    )
-
-
-def fit(run: Run, data: Data, reporter: Reporter, *, rank: int) -> None:
-    """Train `run` to its last step.
+def fit(run: Run, data: Data, reporter: Reporter, *, rank: int, keeper: Keeping | None = None) -> None:
+    """Train `run` to its last step; `keeper` is asked after each.
 
     Raises:
         FloatingPointError: the loss is not finite; the message names the step and the batch's keys.
     """
     config = run.recipe.train
-    interval = _Interval(config.batch_size)
+    rate = _Rate(config.batch_size)
     quarantine = _Quarantine(reporter)
     run.network.train()
     if config.backbone_rate == 0:
@@ -128,9 +70,10 @@ def fit(run: Run, data: Data, reporter: Reporter, *, rank: int) -> None:
         quarantine.take(batch, step=run.step)
         is_told = (run.step + 1) % config.log_every == 0 or run.step + 1 == config.steps
         row, shares = _one_step(run, batch, rank=rank, with_shares=is_told and config.gradient_shares)
-        interval.count(row)
+        run.sums.add(row)
+        rate.count()
         if is_told:
-            row = {"step": float(run.step), **interval.flush(), **shares}
+            row = {"step": float(run.step), **run.sums.means(), **rate.flush(), **shares}
             row["quarantined"] = quarantine.count(run.network)
             run.history.append(row)
             reporter.progress(row)
@@ -139,7 +82,9 @@ def fit(run: Run, data: Data, reporter: Reporter, *, rank: int) -> None:
             scores = _scores(run, data)
             run.history.append({"step": float(run.step), **scores})
             reporter.save(run.history[-1], run=run)
-            interval.restart()
+            rate.restart()
+        if keeper is not None:
+            keeper.after_step(run)
 
 
 def _scores(run: Run, data: Data) -> Row:
@@ -224,35 +169,24 @@ class _Quarantine:
         return float(times)
 
 
-class _Interval:
-    """Means of a row's numbers since the last line, and samples per second."""
+class _Rate:
+    """Samples per second of training alone."""
 
     def __init__(self, batch_size: int) -> None:
         self._batch_size = batch_size
-        self._restart_sums()
         self.restart()
 
     def restart(self) -> None:
-        """Leave out of the rate what was not training."""
+        """Leave out what was not training."""
         self._since = time.perf_counter()
-        self._steps_timed = 0
+        self._steps = 0
 
-    def count(self, row: Row) -> None:
+    def count(self) -> None:
         """Take in one step."""
         self._steps += 1
-        self._steps_timed += 1
-        for name, value in row.items():
-            self._sums[name] = self._sums.get(name, 0.0) + value
 
     def flush(self) -> Row:
-        """The interval's means; the next interval begins."""
-        seconds = time.perf_counter() - self._since
-        means = {name: total / self._steps for name, total in self._sums.items()}
-        means["samples_per_second"] = self._steps_timed * self._batch_size / seconds
-        self._restart_sums()
+        """The rate since the last time."""
+        rate = self._steps * self._batch_size / (time.perf_counter() - self._since)
         self.restart()
-        return means
-
-    def _restart_sums(self) -> None:
-        self._sums: Row = {}
-        self._steps = 0
+        return {"samples_per_second": rate}

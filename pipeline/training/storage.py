@@ -1,4 +1,4 @@
-"""What Ray keeps of one run: its checkpoints, and beside them our mark that it has finished."""
+"""Where a run is kept while it is under way, with our mark that it has finished."""
 
 import json
 from collections.abc import Mapping
@@ -11,14 +11,9 @@ MARK = "finished.json"
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """A run's folder in Ray's storage: a path, or a URL that fsspec knows, such as `s3://bucket/runs/NAME`."""
+    """A run's folder in `cluster.storage`: a path, or a URL that fsspec knows, such as `s3://bucket/runs/NAME`."""
 
     url: str
-
-    def has_checkpoints(self) -> bool:
-        """Whether there is something to go on from."""
-        files, path = url_to_fs(self.url)
-        return bool(files.glob(f"{path}/checkpoint_*"))
 
     def is_finished(self) -> bool:
         """Whether the run came to its end."""
@@ -27,8 +22,14 @@ class RunFolder:
 
     def finish(self, facts: Mapping[str, object]) -> None:
         """Leave the mark."""
+        self.write(MARK, facts)
+
+    def write(self, name: str, facts: Mapping[str, object]) -> str:
+        """Leave a small JSON file; gives its path or URL."""
         files, path = url_to_fs(self.url)
-        files.pipe_file(f"{path}/{MARK}", json.dumps(facts).encode())
+        files.makedirs(path, exist_ok=True)
+        files.pipe_file(f"{path}/{name}", json.dumps(facts, indent=1).encode())
+        return f"{self.url}/{name}"
 
     def remove(self) -> None:
         """Forget the run."""

@@ -1,8 +1,8 @@
 """What runs in every Ray Train worker: it joins the ranks, resumes, and trains."""
 
 import os
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import ray
 import ray.train
 import torch
 from ray.train.torch import get_device
-from torch import nn
+from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from dsn import checkpoint
@@ -19,9 +19,12 @@ from pipeline.refusal import Refusal
 from pipeline.shards.batch import ClipBatch
 from pipeline.shards.manifest import read_manifest
 from pipeline.shards.reader import evaluation_batches, steps_per_epoch, training_batches
+from pipeline.training.checkpoints import Checkpoints
 from pipeline.training.job import Job, from_dict
-from pipeline.training.loop import Run, fit, start
+from pipeline.training.keeper import Keeper, StoppedError
+from pipeline.training.loop import fit
 from pipeline.training.recipe import Recipe, Row
+from pipeline.training.run import Run, start
 
 
 class ShardData:
@@ -61,29 +64,25 @@ class ShardData:
 
 
 class RayReporter:
-    """Reports to Ray Train, and lines of progress from rank 0 to the driver's queue."""
+    """Tells the driver, and has evaluated networks kept; only rank 0 has a keeper."""
 
-    def __init__(self, queue: Any, *, rank: int) -> None:
-        self._queue, self._rank = queue, rank
+    def __init__(self, desk: Any, *, rank: int, keeper: Keeper | None) -> None:
+        self._desk, self._rank, self._keeper = desk, rank, keeper
 
     def progress(self, row: Row) -> None:
-        """Send a line to the driver."""
+        """Send rank 0's lines to the driver."""
         if self._rank == 0:
-            self._queue.put(row)
+            self._desk.tell.remote(row)
 
     def notice(self, text: str) -> None:
         """Send a line of text to the driver."""
-        self._queue.put(text)
+        self._desk.tell.remote(text)
 
     def save(self, row: Row, *, run: Run) -> None:
-        """Hand Ray a checkpoint, written by rank 0."""
+        """Keep a checkpoint with its scores."""
         self.progress(row)
-        if self._rank != 0:
-            ray.train.report(row)
-            return
-        with tempfile.TemporaryDirectory() as folder:
-            run.save(Path(folder))
-            ray.train.report(row, checkpoint=ray.train.Checkpoint.from_directory(folder))
+        if self._keeper is not None:
+            self._keeper.keep(run, row)
 
 
 def together(network: nn.Module) -> DistributedDataParallel:
@@ -120,21 +119,46 @@ def _single(folder: str) -> SingleFrame:
 
 
 def work(values: dict[str, Any]) -> None:
-    """The training function of one worker; `values` holds the job and the driver's queue."""
-    job = from_dict(values["job"])
+    """The training function of one worker; `values` holds the job, the run's folder and the driver's desk."""
+    job, desk = from_dict(values["job"]), values["desk"]
     context = ray.train.get_context()
     rank, world = context.get_world_rank(), context.get_world_size()
     torch.set_num_threads(job.cluster.threads)
     os.environ["OMP_NUM_THREADS"] = str(job.cluster.threads)
-    recipe = job.recipe
-    network = build_network(job, recipe).to(get_device())
-    run = start(network, recipe, wrap=together if world > 1 else None)
-    kept = ray.train.get_checkpoint()
-    if kept is not None:
-        with kept.as_directory() as folder:
-            run.load(Path(folder))
     try:
-        fit(run, ShardData(job, rank=rank, world=world), RayReporter(values["queue"], rank=rank), rank=rank)
-    except Refusal as refusal:
-        values["queue"].put(refusal)  # Ray wraps what rises into many lines
+        recipe = job.recipe
+        network = build_network(job, recipe).to(get_device())
+        run = start(network, recipe, wrap=together if world > 1 else None)
+        data = ShardData(job, rank=rank, world=world)
+        with _keeper(job, values["folder"], desk) if rank == 0 else nullcontext() as keeper:
+            reporter = RayReporter(desk, rank=rank, keeper=keeper)
+            resume(run, Checkpoints(values["folder"]), rank=rank, world=world, tell=reporter.notice)
+            fit(run, data, reporter, rank=rank, keeper=keeper)
+            if keeper is not None:
+                keeper.finish()
+    except (Refusal, StoppedError) as reason:
+        ray.get(desk.tell.remote(reason if isinstance(reason, Refusal) else Refusal(str(reason))))
         raise
+
+
+def _keeper(job: Job, folder: str, desk: Any) -> Keeper:
+    wish = desk.until_asked_to_stop.remote()
+    return Keeper(
+        Checkpoints(folder),
+        every=job.train.checkpoint_every,
+        tell=desk.tell.remote,
+        is_asked_to_stop=lambda: bool(ray.wait([wish], timeout=0)[0]),
+    )
+
+
+def resume(run: Run, checkpoints: Checkpoints, *, rank: int, world: int, tell: Callable[[str], None]) -> None:
+    """Go on from the newest sound checkpoint, if there is one; rank 0 looks for it, and all ranks take the same."""
+    found = [checkpoints.rewind(tell) if rank == 0 else None]
+    if world > 1:
+        distributed.broadcast_object_list(found, src=0)
+    if found[0] is None:
+        return
+    with checkpoints.fetched(found[0]) as folder:
+        run.load(folder)
+    if rank == 0:
+        tell(f"going on from step {found[0]}, on {world} ranks")

@@ -40,6 +40,7 @@ def recipe() -> Recipe:
         gradient_shares=False,
         log_every=2,
         evaluate_every=4,
+        checkpoint_every=3,
     )
     return Recipe(model=model, loss=loss, train=train, skeleton=POSETRACK, yardstick=HEADS)
 

@@ -15,18 +15,21 @@ from torch.nn.parallel import DistributedDataParallel
 from dsn import checkpoint
 from dsn.network import build
 from pipeline.shards.batch import ClipBatch
-from pipeline.training.loop import Run, fit, start
+from pipeline.training.checkpoints import Checkpoints
+from pipeline.training.keeper import Keeper
+from pipeline.training.loop import fit
 from pipeline.training.recipe import Recipe, Row
+from pipeline.training.run import Run, start
 
 
 class Kept:
-    """Remembers what it is told, and saves each checkpoint to a folder of its own."""
+    """Remembers what it is told, and keeps each evaluated state."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
         self.rows: list[Row] = []
         self.notices: list[str] = []
-        self.saved: list[Path] = []
+        self.checkpoints = Checkpoints(str(folder))
+        self.keeper = Keeper(self.checkpoints, every=1000, tell=self.notice)
 
     def progress(self, row: Row) -> None:
         self.rows.append(row)
@@ -36,9 +39,8 @@ class Kept:
 
     def save(self, row: Row, *, run: Run) -> None:
         self.rows.append(row)
-        self.saved.append(self.folder / f"step_{run.step}")
-        self.saved[-1].mkdir(parents=True)
-        run.save(self.saved[-1])
+        self.keeper.keep(run, row)
+        self.keeper.finish()
 
 
 def fresh(recipe: Recipe) -> Run:
@@ -54,11 +56,13 @@ def test_a_resumed_run_ends_bit_identical_to_one_that_was_not_interrupted(
     recipe: Recipe, noise: Any, tmp_path: Path
 ) -> None:
     whole = fresh(recipe)
-    fit(whole, noise, Kept(tmp_path / "whole"), rank=0)
+    kept = Kept(tmp_path / "whole")
+    fit(whole, noise, kept, rank=0)
 
     torch.manual_seed(99)
     resumed = start(build(recipe.model, recipe.skeleton), recipe)
-    resumed.load(tmp_path / "whole" / "step_4")
+    with kept.checkpoints.fetched(4) as folder:
+        resumed.load(folder)
     assert resumed.step == 4
     fit(resumed, noise, Kept(tmp_path / "resumed"), rank=0)
 
@@ -77,14 +81,15 @@ def test_progress_comes_at_every_interval_and_at_the_end(recipe: Recipe, noise: 
 
     assert [row["step"] for row in kept.rows if "loss" in row] == [2, 4, 6, 8]
     assert [row["step"] for row in kept.rows if "select/pck_final" in row] == [4, 8]
-    assert [folder.name for folder in kept.saved] == ["step_4", "step_8"]
+    assert [one.step for one in kept.checkpoints.all()] == [4, 8]
 
 
 def test_a_checkpoint_holds_the_averaged_network_ready_to_load(recipe: Recipe, noise: Any, tmp_path: Path) -> None:
     run, kept = fresh(recipe), Kept(tmp_path)
 
     fit(run, noise, kept, rank=0)
-    loaded = checkpoint.load(kept.saved[-1] / "model")
+    with kept.checkpoints.fetched(8) as folder:
+        loaded = checkpoint.load(folder / "model")
 
     assert loaded.config == recipe.model
     for name, value in weights(run.average.module).items():
@@ -95,7 +100,8 @@ def test_raw_weights_are_kept_apart_from_the_averaged_ones(recipe: Recipe, noise
     run, kept = fresh(recipe), Kept(tmp_path)
 
     fit(run, noise, kept, rank=0)
-    raw, averaged = (weights(checkpoint.load(kept.saved[-1] / name).network) for name in ("raw", "model"))
+    with kept.checkpoints.fetched(8) as folder:
+        raw, averaged = (weights(checkpoint.load(folder / name).network) for name in ("raw", "model"))
 
     assert all(torch.equal(value, raw[name]) for name, value in weights(run.network).items())
     assert any(not torch.equal(value, averaged[name]) for name, value in raw.items())

@@ -17,7 +17,7 @@ import os, sys
 import torch
 from timm.utils.model_ema import ModelEmaV3
 from torch import distributed, nn
-from pipeline.training.loop import Run
+from pipeline.training.run import Run
 from pipeline.training.worker import together
 
 rank = int(os.environ["RANK"])

@@ -24,6 +24,7 @@ def recipe(**changes: object) -> TrainConfig:
         "gradient_shares": False,
         "log_every": 2,
         "evaluate_every": 4,
+        "checkpoint_every": 4,
     }
     return TrainConfig(**{**values, **changes})  # type: ignore[arg-type]
 
@@ -76,6 +77,7 @@ def test_the_rate_can_stay_level() -> None:
     ("change", "said"),
     [
         ({"steps": 0}, "steps: got 0"),
+        ({"checkpoint_every": 0}, "checkpoint_every: got 0"),
         ({"learning_rate": 2.0}, "learning_rate: got 2.0"),
         ({"warmup_steps": 13}, "warmup_steps: got 13"),
         ({"ema_decay": 1.0}, "ema_decay: got 1.0"),

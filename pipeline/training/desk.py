@@ -1,0 +1,43 @@
+"""What driver and workers tell each other while training runs: a small Ray actor beside the driver."""
+
+import asyncio
+from typing import Any
+
+from pipeline.refusal import Refusal
+from pipeline.training.recipe import Row
+
+News = Row | str | Refusal | None
+"""A line of numbers, a line of text, why training cannot go on, or None: that was all."""
+
+
+class Desk:
+    """Takes news for the driver, and the driver's wish to stop for the workers. It stays set for those who ask late."""
+
+    def __init__(self) -> None:
+        self._news: asyncio.Queue[News] = asyncio.Queue()
+        self._stop = asyncio.Event()
+
+    async def tell(self, news: News) -> None:
+        """Leave something for the driver."""
+        await self._news.put(news)
+
+    async def hear(self) -> News:
+        """Wait for the next of the news."""
+        return await self._news.get()
+
+    async def ask_to_stop(self) -> None:
+        """Ask the workers to keep a checkpoint and stop."""
+        self._stop.set()
+
+    async def until_asked_to_stop(self) -> None:
+        """Wait for that."""
+        await self._stop.wait()
+
+
+def open_desk() -> Any:
+    """A desk on the driver's node, so that it is gone only when the driver is."""
+    import ray  # noqa: PLC0415  (after the environment is set)
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy  # noqa: PLC0415
+
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    return ray.remote(Desk).options(num_cpus=0, scheduling_strategy=here).remote()

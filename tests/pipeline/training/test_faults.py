@@ -1,0 +1,105 @@
+"""Faults injected into real runs on a real Ray: each ends with the very weights of the run that met none."""
+
+import os
+import random
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from pipeline.cluster import connected
+from tests.world.runs import STEPS, Driver, drive, final_weights, settle, workers
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+@pytest.fixture(scope="module")
+def place(drawn_world: Path) -> Iterator[Path]:
+    """A folder to run in, with a Ray that all runs share; its name is short, for a socket's path ends at 107 bytes."""
+    before = Path.cwd()
+    with tempfile.TemporaryDirectory(prefix="f") as name, pytest.MonkeyPatch.context() as patch:
+        folder = Path(name).resolve()
+        settle(folder, drawn_world)
+        os.chdir(folder)
+        try:
+            with connected() as address:
+                patch.setenv("RAY_ADDRESS", address)
+                yield folder
+        finally:
+            os.chdir(before)
+
+
+@pytest.fixture(scope="module")
+def whole(place: Path) -> dict[str, torch.Tensor]:
+    """The weights of a run that met no fault."""
+    driver = drive(place, "whole")
+    assert driver.end() == 0, driver.output
+    return final_weights(driver)
+
+
+def random_step() -> int:
+    """A step with a checkpoint before it and work behind it."""
+    return random.SystemRandom().randrange(5, STEPS // 2)
+
+
+def assert_identical(driver: Driver, wanted: dict[str, torch.Tensor]) -> None:
+    found = final_weights(driver)
+    assert found.keys() == wanted.keys()
+    assert [name for name, value in wanted.items() if not torch.equal(found[name], value)] == []
+
+
+def test_a_run_whose_worker_is_killed_ends_by_itself_with_the_same_weights(
+    place: Path, whole: dict[str, torch.Tensor]
+) -> None:
+    driver = drive(place, "worker")
+    driver.until("step 1/")
+    victim = random.SystemRandom().choice(workers(2))
+    driver.until(f"step {random_step()}/")
+
+    victim.kill()
+
+    assert driver.end() == 0, driver.output
+    assert "going on from step" in driver.output
+    assert driver.steps_told() == list(range(1, STEPS + 1))
+    assert_identical(driver, whole)
+
+
+def test_a_run_whose_driver_is_killed_goes_on_with_the_same_weights_even_if_its_newest_checkpoint_is_cut_short(
+    place: Path, whole: dict[str, torch.Tensor]
+) -> None:
+    killed = drive(place, "driver")
+    killed.until(f"step {STEPS // 2 + 2}/")
+    killed.kill()
+    newest = max(killed.storage.glob("dual-*/step_*/run.pt"))
+    os.truncate(newest, newest.stat().st_size // 2)
+
+    driver = drive(place, "driver")
+
+    assert driver.end() == 0, driver.output
+    step = int(newest.parent.name.removeprefix("step_"))
+    assert f"the checkpoint of step {step} is damaged (run.pt" in driver.output
+    assert f"going on from step {step - 4}, on 2 ranks" in driver.output
+    assert driver.steps_told() == list(range(step - 3, STEPS + 1))
+    assert_identical(driver, whole)
+
+
+def test_sigterm_keeps_the_step_and_ends_and_the_same_command_goes_on_from_there(
+    place: Path, whole: dict[str, torch.Tensor]
+) -> None:
+    stopped = drive(place, "sigterm")
+    stopped.until(f"step {random_step()}/")
+
+    stopped.process.send_signal(signal.SIGTERM)
+
+    assert stopped.end() == 1, stopped.output
+    kept = stopped.checkpoints().all()[-1].step
+    assert stopped.lines[-1] == f"stopped after step {kept}, which is kept; the same command goes on from there\n"
+
+    driver = drive(place, "sigterm")
+
+    assert driver.end() == 0, driver.output
+    assert driver.steps_told() == list(range(kept + 1, STEPS + 1))
+    assert_identical(driver, whole)

@@ -5,13 +5,15 @@ one multiplication with its addition: half of what torch's counter calls FLOPs. 
 attention are counted; norms, activations and sums, which cost little, are not.
 """
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.autograd.graph import saved_tensors_hooks
@@ -38,8 +40,9 @@ class PartCost:
     """Of those that training moves."""
     macs: int
     """Multiply-adds of one clip in evaluation."""
-    macs_per_frame: float
-    """The same in a running video with a steady crop, where the backbone sees every frame once (`dsn.streaming`)."""
+    macs_per_frame: int
+    """Multiply-adds of a keyframe in a running video with a steady crop, where the backbone sees every frame once and
+    the final readout alone is asked for (`dsn.streaming`)."""
     activations: int
     """Bytes that training keeps of one clip for the backward pass, in single precision and without parameters."""
     tokens: int
@@ -67,37 +70,57 @@ def dual_cost(config: ModelConfig, skeleton: Skeleton, *, is_frozen: bool) -> Co
     """Cost of the dual-stream network; `is_frozen` tells whether its backbone is."""
     with torch.device("meta"):
         network = build(config, skeleton)
-    size, frames = config.input_size, 1 + len(config.clip.offsets)
-    return _cost(network, shapes=((1, 3, *size), (1, frames - 1, 3, *size)), is_frozen=is_frozen)
+    return _cost(network, config=config, supporting=len(config.clip.offsets), is_frozen=is_frozen)
 
 
 def single_frame_cost(config: ModelConfig, skeleton: Skeleton, *, is_frozen: bool) -> Cost:
     """Cost of the single-frame network."""
     with torch.device("meta"):
         network = build_single_frame(config, skeleton)
-    return _cost(network, shapes=((1, 3, *config.input_size),), is_frozen=is_frozen)
+    return _cost(network, config=config, supporting=0, is_frozen=is_frozen)
 
 
-def _cost(network: DSN | SingleFrame, *, shapes: tuple[tuple[int, ...], ...], is_frozen: bool) -> Cost:
+class StreamingStep(nn.Module):
+    """What a running video costs a frame: one backbone pass, and the final heatmaps from tokens that were kept."""
+
+    def __init__(self, network: DSN) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(
+        self, keyframe: Float[Tensor, "B 3 H W"], supporting: Float[Tensor, "B S N C"]
+    ) -> Float[Tensor, "B K h w"]:
+        """The final heatmaps."""
+        return self.network.read_final(self.network.backbone(keyframe), supporting=supporting)
+
+
+def _cost(network: DSN | SingleFrame, *, config: ModelConfig, supporting: int, is_frozen: bool) -> Cost:
     network.backbone.requires_grad_(not is_frozen)
     network.to_empty(device="cpu")  # as attention is computed, and so what it keeps, depends on the device
-    frames = sum(shape[0] if len(shape) == 4 else shape[1] for shape in shapes)
+    frame, cells = (1, 3, *config.input_size), math.prod(config.grid_size(config.backbone.stride))
     with FakeTensorMode() as mode:
-        own: dict[str, Tensor] = {name: mode.from_tensor(value) for name, value in _named_tensors(network)}
-        run = partial(functional_call, network, own, tuple(torch.empty(shape) for shape in shapes))
+        own = {name: mode.from_tensor(value) for name, value in _named_tensors(network)}
+        clip = [torch.empty(frame)] + [torch.empty(1, supporting, *frame[1:])] * (supporting > 0)
+        run = _runner(network, own, clip)
         network.eval()
         macs, tokens = _macs(network, run), _tokens(network, run)
+        macs_per_frame = macs
+        if isinstance(network, DSN):
+            kept = torch.empty(1, supporting, cells, config.backbone.width)
+            step = {f"network.{name}": value for name, value in own.items()}
+            run_step = _runner(StreamingStep(network), step, [clip[0], kept])
+            macs_per_frame = _macs(network, run_step)
         network.train()
         activations = _activations(network, run, apart={_storage(value) for value in own.values()})
     counts = {name: _parameters(network, name) for name in _part_names(network)}
     return Cost(
-        frames=frames,
+        frames=1 + supporting,
         parts={
             name: PartCost(
                 parameters=count,
                 trainable=trainable,
                 macs=macs[name],
-                macs_per_frame=macs[name] / (frames if name == "backbone" else 1),
+                macs_per_frame=macs_per_frame[name],
                 activations=activations.get(name, 0),
                 tokens=tokens.get(name, 0),
             )
@@ -105,6 +128,11 @@ def _cost(network: DSN | SingleFrame, *, shapes: tuple[tuple[int, ...], ...], is
             if count or macs[name] or activations.get(name)
         },
     )
+
+
+def _runner(module: nn.Module, own: Mapping[str, Tensor], arguments: Sequence[Tensor]) -> Callable[[], Any]:
+    """Calls a module with other tensors than its own."""
+    return partial(functional_call, module, dict(own), tuple(arguments))
 
 
 def _named_tensors(network: nn.Module) -> Iterator[tuple[str, Tensor]]:
@@ -138,18 +166,27 @@ def _parameters(network: nn.Module, part: str) -> tuple[int, int]:
 
 @torch.no_grad()
 def _macs(network: nn.Module, run: Callable[[], Any]) -> dict[str, int]:
-    with FlopCounterMode(display=False) as counter:
+    """Multiply-adds by part, each in the innermost part at work: a head that fusion calls is a head still."""
+    found = dict.fromkeys(_part_names(network), 0)
+    within, settled = [REST], 0
+
+    def settle() -> None:
+        nonlocal settled
+        found[within[-1]] += counter.get_total_flops() // 2 - settled
+        settled = counter.get_total_flops() // 2
+
+    def enter(part: str) -> None:
+        settle()
+        within.append(part)
+
+    def leave() -> None:
+        settle()
+        within.pop()
+
+    with FlopCounterMode(display=False) as counter, _telling(network, enter=enter, leave=leave):
         run()
-    root = type(network).__name__
-    by_module = {name: sum(counts.values()) // 2 for name, counts in counter.get_flop_counts().items()}
-    heads = {name: by_module.get(f"{root}.{name}", 0) for name in _head_names(network)}
-    found = {name: by_module.get(f"{root}.{name}", 0) for name in _part_names(network)}
-    for name, macs in heads.items():
-        outer = name.split(".")[0]
-        if outer in found:
-            found[outer] -= macs
-    found[HEADS] = sum(heads.values())
-    return found | {REST: counter.get_total_flops() // 2 - sum(found.values())}
+    settle()
+    return found
 
 
 def _activations(network: nn.Module, run: Callable[[], Any], *, apart: set[int]) -> dict[str, int]:

@@ -18,12 +18,12 @@ class Streams:
 
     visual: Float[Tensor, "B N C"]
     """The keyframe's features, enhanced."""
-    visual_maps: Float[Tensor, "B K h w"]
-    """The visual readout."""
+    visual_maps: Float[Tensor, "B K h w"] | None
+    """The visual readout; None where nobody asked for it."""
     temporal: Float[Tensor, "B N C"]
     """The temporal stream's features."""
-    temporal_maps: Float[Tensor, "B K h w"]
-    """The temporal readout."""
+    temporal_maps: Float[Tensor, "B K h w"] | None
+    """The temporal readout; None where nobody asked for it."""
     keypoints: Float[Tensor, "B K D"] | None
     """Keypoint tokens, where there are any."""
 
@@ -43,6 +43,8 @@ class MeanFusion(nn.Module):
 
     def forward(self, streams: Streams, _: HeatmapHead | None) -> Fused:
         """Both readouts, weighted alike."""
+        assert streams.temporal_maps is not None
+        assert streams.visual_maps is not None
         return Fused(heatmaps=(streams.temporal_maps + streams.visual_maps) / 2)
 
 
@@ -79,6 +81,7 @@ class GatedFusion(nn.Module):
 
     def forward(self, streams: Streams, head: HeatmapHead) -> Fused:
         """The heatmaps, and the gate."""
+        assert streams.temporal_maps is not None
         features = self.concat.fuse(streams)
         fused: Tensor = head(features)
         share: Tensor = self.gate(
@@ -116,6 +119,9 @@ class KeypointQueries(nn.Module):
 
 
 Fusion = MeanFusion | ConcatFusion | GatedFusion | TemporalQueries | KeypointQueries
+
+OF_FEATURES = (ConcatFusion, TemporalQueries, KeypointQueries)
+"""Those that fuse features alone, and so need no readout of a stream."""
 
 
 def build_fusion(config: ModelConfig, *, joints: int) -> Fusion | None:

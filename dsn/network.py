@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from dsn.backbone import build_backbone, freeze_batch_norm
 from dsn.config import ModelConfig
 from dsn.encoder import Encoder
-from dsn.fusion import Fused, Streams, build_fusion
+from dsn.fusion import OF_FEATURES, Fused, Streams, build_fusion
 from dsn.grid import Grid
 from dsn.heads import Heads, build_head
 from dsn.init import initialise
@@ -123,6 +123,17 @@ class DSN(nn.Module):
         """Every heatmap, from the backbone's tokens."""
         return self.answer(keyframe, memory=self.remember(supporting))
 
+    def read_final(
+        self, keyframe: Float[Tensor, "B N C"], *, supporting: Float[Tensor, "B S N C"]
+    ) -> Float[Tensor, "B K h w"]:
+        """The final heatmaps of `read` alone: most heads are left out where it is not made of their readouts."""
+        shown, _ = self.mask(supporting)
+        if self.watches_keyframe:
+            shown = torch.cat([shown, keyframe[:, None]], dim=1)
+        with_maps = not isinstance(self.fusion, OF_FEATURES)
+        watched = self._watch(shown, with_maps=with_maps)
+        return self._readouts(keyframe, watched=watched, with_maps=with_maps).final
+
     def remember(self, supporting: Float[Tensor, "B S N C"]) -> Memory:
         """What the temporal stream makes of the supporting frames' backbone tokens; no keyframe goes in."""
         shown, hidden = self.mask(supporting)
@@ -137,13 +148,13 @@ class DSN(nn.Module):
             return memory.watched
         return self._watch(torch.cat([memory.shown, keyframe[:, None]], dim=1))
 
-    def _watch(self, tokens: Float[Tensor, "B S N C"]) -> Watched:
-        """The temporal stream on the frames that it watches."""
+    def _watch(self, tokens: Float[Tensor, "B S N C"], *, with_maps: bool = True) -> Watched:
+        """The temporal stream on the frames that it watches, with its readouts or without."""
         encoded = None if self.encoder is None else self.encoder(tokens)
         context = encoded if self.looks_at_encoded else tokens
-        if self.temporal is None:
-            return Watched(context=context, encoded=encoded, features=None, keypoint=None, dense=None)
-        features = self.temporal(encoded, watched=tokens)
+        features = None if self.temporal is None else self.temporal(encoded, watched=tokens)
+        if features is None or not with_maps:
+            return Watched(context=context, encoded=encoded, features=features, keypoint=None, dense=None)
         dense = self.heads.read("dense", features.restored.flatten(0, 1))
         return Watched(
             context=context,
@@ -153,10 +164,10 @@ class DSN(nn.Module):
             dense=None if dense is None else dense.reshape(*tokens.shape[:2], *dense.shape[1:]),
         )
 
-    def _readouts(self, keyframe: Float[Tensor, "B N C"], *, watched: Watched) -> Readouts:
-        """The visual stream, and the fusion of both."""
+    def _readouts(self, keyframe: Float[Tensor, "B N C"], *, watched: Watched, with_maps: bool = True) -> Readouts:
+        """The visual stream, with its readout or without, and the fusion of both."""
         enhanced = keyframe if self.visual is None else self.visual(keyframe, supporting=watched.context)
-        visual = self.heads.read("visual", enhanced)
+        visual = self.heads.read("visual", enhanced) if with_maps else None
         fused = self._fuse(enhanced, visual, watched=watched)
         return Readouts(
             final=fused.heatmaps,
@@ -175,8 +186,6 @@ class DSN(nn.Module):
             assert alone is not None
             return Fused(heatmaps=alone)
         assert watched.features is not None
-        assert answer is not None
-        assert visual is not None
         looked, inferred = self.interaction(enhanced, watched.features.mean)
         streams = Streams(
             visual=looked,

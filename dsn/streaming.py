@@ -54,17 +54,30 @@ class Runner(Generic[Person, Crop]):
     """How many crops have gone through the backbone so far."""
 
     def __init__(
-        self, network: DSN, *, offsets: tuple[int, ...], pixels: Callable[[int, Crop], Float[Tensor, "3 H W"]]
+        self,
+        network: DSN,
+        *,
+        offsets: tuple[int, ...],
+        pixels: Callable[[int, Crop], Float[Tensor, "3 H W"]],
+        only_final: bool,
     ) -> None:
-        """`pixels` gives the normalised crop of a frame, on the network's device."""
+        """Keep nothing yet.
+
+        Args:
+            network: is switched to evaluation.
+            offsets: supporting frames, as in `ClipConfig`.
+            pixels: gives the normalised crop of a frame, on the network's device.
+            only_final: whether readouts beside the final one, with most of the heads, are left out.
+        """
         self._network, self._offsets, self._pixels = network.eval(), offsets, pixels
+        self._only_final = only_final
         self._crops: dict[Person, Crop] = {}
         self._tokens: dict[Person, dict[int, Float[Tensor, "N C"]]] = {}
         self.encoded = 0
 
     @torch.inference_mode()
     def read(self, keyframe: int, *, crops: Mapping[Person, Crop], first: int, last: int) -> Readouts:
-        """Every readout of B people in a keyframe, in the order of `crops`.
+        """The readouts of B people in a keyframe, in the order of `crops`.
 
         Args:
             keyframe: its position in the video; those of following calls only rise.
@@ -76,11 +89,12 @@ class Runner(Generic[Person, Crop]):
         self._forget(crops, oldest=keyframe + min(self._offsets))
         self._encode(crops, frames=(keyframe, *frames))
         kept = [self._tokens[person] for person in crops]
-        supporting = torch.stack([tokens[frame] for tokens in kept for frame in frames])
-        return self._network.read(
-            torch.stack([tokens[keyframe] for tokens in kept]),
-            supporting=supporting.reshape(len(kept), len(frames), *supporting.shape[1:]),
-        )
+        shown = torch.stack([tokens[keyframe] for tokens in kept])
+        stacked = torch.stack([tokens[frame] for tokens in kept for frame in frames])
+        supporting = stacked.reshape(len(kept), len(frames), *stacked.shape[1:])
+        if self._only_final:
+            return Readouts(final=self._network.read_final(shown, supporting=supporting))
+        return self._network.read(shown, supporting=supporting)
 
     def _forget(self, crops: Mapping[Person, Crop], *, oldest: int) -> None:
         """Drop people who are gone, tokens of another crop, and frames that no keyframe will need again."""

@@ -51,7 +51,7 @@ def shown(costs: Mapping[str, Cost], *, as_json: bool) -> str:
     return "\n\n".join([*tables, LEGEND])
 
 
-LEGEND = """GMACs/frame: in a running video with a steady crop, where each frame goes through the backbone once.
+LEGEND = """GMACs/frame: in a running video with a steady crop: one backbone pass, and the final readout alone.
 kept MiB: what training keeps of one clip for the backward pass, in single precision.
 tokens: out of the backbone, or the most that one attention takes as queries."""
 

@@ -36,8 +36,10 @@ def test_a_clip_costs_a_backbone_pass_a_frame_and_a_running_video_one(large: Mod
     assert cost.parts["backbone"].macs / 1e9 == pytest.approx(4 * 17.1, rel=0.01)
     assert cost.parts["backbone"].macs_per_frame / 1e9 == pytest.approx(17.1, rel=0.01)
     assert cost.parts["backbone"].tokens == 4 * 192
-    others = [part for name, part in cost.parts.items() if name != "backbone"]
-    assert all(part.macs_per_frame == part.macs for part in others)
+    assert cost.parts["encoder"].macs_per_frame == cost.parts["encoder"].macs
+    single = single_frame_cost(large, POSETRACK, is_frozen=False)
+    assert cost.parts["heads"].macs_per_frame == single.parts["heads"].macs
+    assert cost.parts["heads"].macs == (3 + 1 + 2) * single.parts["heads"].macs  # dense, keypoint; visual and final
 
 
 def test_parameters_are_those_of_the_network_and_a_frozen_backbone_is_not_trained(

@@ -15,6 +15,7 @@ from dsn.readouts import Readouts
 from dsn.skeleton import POSETRACK
 from dsn.streaming import Runner, due, look_ahead, supporting_frames
 from pipeline.shards.video import frames_used
+from tests.world.networks import PRESETS, model_config
 
 FRAMES = 9
 Pixels = Callable[[int, int], Tensor]
@@ -53,7 +54,7 @@ def test_streamed_readouts_are_those_of_the_clips(
 ) -> None:
     network = build(replace(config, clip=ClipConfig(offsets=offsets)), POSETRACK)
     stir(network)
-    runner: Runner[str, int] = Runner(network, offsets=offsets, pixels=pixels)
+    runner: Runner[str, int] = Runner(network, offsets=offsets, pixels=pixels, only_final=False)
 
     for keyframe in range(FRAMES):
         last = min(keyframe + look_ahead(offsets), FRAMES - 1)
@@ -65,7 +66,7 @@ def test_streamed_readouts_are_those_of_the_clips(
 
 
 def test_a_frame_goes_through_the_backbone_once_while_the_crop_stays(network: DSN, pixels: Pixels) -> None:
-    runner: Runner[str, int] = Runner(network, offsets=(-2, -1, 1), pixels=pixels)
+    runner: Runner[str, int] = Runner(network, offsets=(-2, -1, 1), pixels=pixels, only_final=False)
 
     passes = []
     for keyframe, crop in [(2, 0), (3, 0), (4, 0), (5, 6), (6, 6), (7, 6)]:
@@ -79,7 +80,7 @@ def test_a_frame_goes_through_the_backbone_once_while_the_crop_stays(network: DS
 
 
 def test_people_come_and_go_and_each_gets_an_answer_of_their_own(network: DSN, pixels: Pixels) -> None:
-    runner: Runner[str, int] = Runner(network, offsets=(-2, -1, 1), pixels=pixels)
+    runner: Runner[str, int] = Runner(network, offsets=(-2, -1, 1), pixels=pixels, only_final=False)
     seen = [{"a": 0}, {"a": 0, "b": 5}, {"b": 5}, {"b": 5, "a": 0}]
 
     passes = []
@@ -95,8 +96,26 @@ def test_people_come_and_go_and_each_gets_an_answer_of_their_own(network: DSN, p
     assert passes == [4, 1 + 4, 1, 1 + 4]
 
 
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_final_heatmaps_by_themselves_are_those_among_all_readouts(
+    preset: str, stir: Callable[[nn.Module], None], pixels: Pixels
+) -> None:
+    config = model_config(preset)
+    network = build(config, POSETRACK)
+    stir(network)
+    whole, lean = (
+        Runner[str, int](network, offsets=config.clip.offsets, pixels=pixels, only_final=only) for only in (False, True)
+    )
+
+    expected = whole.read(4, crops={"a": 1, "b": 2}, first=0, last=FRAMES - 1)
+    found = lean.read(4, crops={"a": 1, "b": 2}, first=0, last=FRAMES - 1)
+
+    torch.testing.assert_close(found.final, expected.final, atol=1e-5, rtol=1e-5)
+    assert found.visual is None
+
+
 def test_only_the_frames_of_the_next_window_are_kept(network: DSN, pixels: Pixels) -> None:
-    runner: Runner[str, int] = Runner(network, offsets=(-2, -1, 1), pixels=pixels)
+    runner: Runner[str, int] = Runner(network, offsets=(-2, -1, 1), pixels=pixels, only_final=False)
 
     for keyframe in range(6):
         runner.read(keyframe, crops={"a": 0}, first=0, last=FRAMES - 1)

@@ -39,10 +39,12 @@ def grown(shards: Path, folder: Path, *, samples: int) -> None:
 
 READ = """
 import sys
+from itertools import islice
 from multiprocessing import active_children
 from pathlib import Path
 
 from benchmarks.reading_settings import SIZE, reader_config
+from pipeline.shards.reader import training_batches
 
 folder, workers, size, batches = Path(sys.argv[1]), *map(int, sys.argv[2:])
 config = reader_config("drawn", workers=workers, prefetch=2)

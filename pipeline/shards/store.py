@@ -1,6 +1,6 @@
 """Where shards lie: in a folder, or at any URL that fsspec has a file system for, such as `s3://bucket/shards`.
 
-A shard at a URL is fetched whole into a bounded cache on this machine (see docs/decisions/0010): training reads a
+A shard at a URL is fetched whole into a bounded cache on this machine (docs/decisions/0011): training reads a
 shard's records in random order, and one request a record would wait for the network each time.
 """
 

@@ -28,6 +28,7 @@ def upright(scale: float, *, left: float, top: float, is_mirrored: bool) -> NDAr
 views = st.builds(upright, st.floats(0.3, 1.35), left=st.floats(0, 5), top=st.floats(0, 3), is_mirrored=st.booleans())
 
 
+@settings(deadline=None)
 @given(view=views)
 def test_a_snapped_crop_lies_at_most_half_a_pixel_beside(view: NDArray[np.float64]) -> None:
     moved = (snapped(view, size=SIZE, image=IMAGE)[0] - view) @ CORNERS

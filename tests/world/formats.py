@@ -99,15 +99,15 @@ def detect_and_track_list(world: Path, out: Path, *, images: str = "images_renam
     return out
 
 
-def own(world: Path, out: Path) -> Path:
-    """COCO-keypoint files of another skeleton, with its skeleton.json."""
+def own(world: Path, out: Path, *, skeleton: Skeleton = STICK, joints_from: tuple[str, ...] = STICK_FROM) -> Path:
+    """COCO-keypoint files of another skeleton, with its skeleton.json, and without head bboxes."""
     _link_images(world, out)
-    _write(out / "skeleton.json", skeletons.to_dict(STICK))
+    _write(out / "skeleton.json", skeletons.to_dict(skeleton))
     for split, name, document in documents(world):
-        document["categories"][0]["keypoints"] = list(STICK.joints)
+        document["categories"][0]["keypoints"] = list(skeleton.joints)
         for person in document["annotations"]:
             table = np.reshape(person["keypoints"], (-1, 3))
-            rows = [POSETRACK.joints.index(joint) for joint in STICK_FROM]
+            rows = [POSETRACK.joints.index(joint) for joint in joints_from]
             person["keypoints"] = (table[rows] * [1, 1, 2]).ravel().tolist()
             del person["bbox_head"]
         _write(out / "annotations" / split / f"{name}.json", document)

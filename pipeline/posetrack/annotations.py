@@ -1,7 +1,7 @@
 """What every format of annotations becomes: videos, their frames, and the people in them."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, TypeVar
@@ -13,6 +13,8 @@ from pydantic import ValidationError
 from pipeline.refusal import Refusal
 
 T = TypeVar("T")
+Occluded = tuple[bool | None, ...]
+"""For each joint whether something hides it; None where it is not labelled, or the source does not say."""
 Split = Literal["train", "val"]
 Bbox = tuple[float, float, float, float]
 
@@ -50,6 +52,7 @@ class Person:
     """The same across all videos; only PoseTrack21 has it."""
     keypoints: Float[np.ndarray, "K 3"]
     """x, y, v of the skeleton's joints; v is 1 where labelled, occluded or not, else the whole row is 0."""
+    occluded: Occluded
     bbox: Bbox | None
     """None where the file has none with an area and there are too few keypoints to make one."""
     has_own_bbox: bool
@@ -122,6 +125,11 @@ def normalized(keypoints: Any, is_labeled: Any) -> Float[np.ndarray, "K 3"]:
     points = np.asarray(keypoints, dtype=np.float64)[:, :2]
     is_known = np.asarray(is_labeled, dtype=bool) & np.isfinite(points).all(axis=1)
     return np.where(is_known[:, None], np.column_stack([points, np.ones(len(points))]), 0.0)
+
+
+def occluded(keypoints: Float[np.ndarray, "K 3"], is_hidden: Sequence[bool | None]) -> Occluded:
+    """What a source says of K joints, for those that are labelled."""
+    return tuple(hidden if v > 0 else None for hidden, v in zip(is_hidden, keypoints[:, 2].tolist(), strict=True))
 
 
 def corners(x1: float, y1: float, x2: float, y2: float) -> Bbox | None:

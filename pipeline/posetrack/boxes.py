@@ -139,6 +139,7 @@ def _rows(used: Sequence[tuple[int, Detection]], labeled: pd.DataFrame, *, joint
         "bbox": [np.array(_corners(one), dtype=np.float32) for _, one in used],
         "head_bbox": [np.full(4, np.nan, dtype=np.float32)] * len(rows),
         "keypoints": [np.zeros(3 * joints, dtype=np.float32)] * len(rows),
+        "occluded": [(None,) * joints] * len(rows),
         "score": [one.score for _, one in used],
     }
     return rows.assign(**columns)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -20,6 +20,7 @@ from pipeline.posetrack.annotations import (
     corners,
     extent,
     normalized,
+    occluded,
     parse,
     refuse_bad_name,
 )
@@ -27,6 +28,10 @@ from pipeline.refusal import Refusal
 
 ALIASES = {"neck": "head_bottom", "upper_neck": "head_bottom"}
 """Other names of PoseTrack's joints; the official evaluator insists on the right-hand ones."""
+Meaning = Literal["labelled", "visible", "coco"]
+"""What v > 0 says of a joint. That it is labelled: in PoseTrack18, and in lists of PoseTrack, whose v is all 1 or all
+2. That it is visible: in PoseTrack21, where an occluded joint has x and y with v = 0. What COCO means by it: in
+own data, where 1 is occluded and 2 visible."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +129,7 @@ def joint_names(names: Sequence[str], skeleton: Skeleton) -> list[str]:
     return [name if name in skeleton.joints else ALIASES.get(name, name) for name in names]
 
 
-def to_video(part: Part, path: Path, *, split: Split, skeleton: Skeleton, hidden_has_v0: bool) -> Video:
+def to_video(part: Part, path: Path, *, split: Split, skeleton: Skeleton, v_means: Meaning) -> Video:
     """One video, its joints by name into the skeleton's order.
 
     Args:
@@ -132,15 +137,17 @@ def to_video(part: Part, path: Path, *, split: Split, skeleton: Skeleton, hidden
         path: the file, for messages.
         split: the official split.
         skeleton: the joints wanted.
-        hidden_has_v0: an occluded joint is annotated by x and y with v = 0, as in PoseTrack21.
+        v_means: what the file says by v. By COCO's meaning, a file in which no v is 2 says nothing of occlusion.
 
     Raises:
         Refusal: joints are missing, a list has a wrong length, or a path leaves the root.
     """
     refuse_bad_name(part.name, path)
     columns = _columns(part.joints, path, skeleton=skeleton)
+    if v_means == "coco" and not any(2 in annotation.keypoints[2::3] for annotation in part.annotations.values()):
+        v_means = "labelled"
     people = [
-        _person(annotation, f"{path}: annotations.{n}", part=part, columns=columns, hidden_has_v0=hidden_has_v0)
+        _person(annotation, f"{path}: annotations.{n}", part=part, columns=columns, v_means=v_means)
         for n, annotation in part.annotations.items()
     ]
     shown = {person.frame_id for person in people if person.keypoints.any()}
@@ -175,10 +182,13 @@ def _frame(image: Image, where: str, *, file: str | None, shown: set[int]) -> Fr
     )
 
 
-def _person(annotation: Annotation, where: str, *, part: Part, columns: Sequence[int], hidden_has_v0: bool) -> Person:
+def _person(annotation: Annotation, where: str, *, part: Part, columns: Sequence[int], v_means: Meaning) -> Person:
     if len(annotation.keypoints) != 3 * len(part.joints):
         raise Refusal(f"{where}.keypoints: got {len(annotation.keypoints)} numbers, wanted {3 * len(part.joints)}")
-    keypoints = _keypoints(annotation.keypoints, columns, hidden_has_v0=hidden_has_v0)
+    table = np.asarray([*annotation.keypoints, 0, 0, 0], dtype=np.float64).reshape(-1, 3)[list(columns)]
+    keypoints = _keypoints(table, v_means=v_means)
+    v_of_hidden = {"labelled": None, "visible": 0, "coco": 1}[v_means]
+    is_hidden = [None if v_of_hidden is None else v == v_of_hidden for v in table[:, 2].tolist()]
     own = _from_xywh(annotation.bbox, f"{where}.bbox")
     return Person(
         frame_id=annotation.image_id,
@@ -186,17 +196,17 @@ def _person(annotation: Annotation, where: str, *, part: Part, columns: Sequence
         track_id=annotation.track_id,
         person_id=annotation.person_id,
         keypoints=keypoints,
+        occluded=occluded(keypoints, is_hidden),
         bbox=own or extent(keypoints),
         has_own_bbox=own is not None,
         head_bbox=_head(annotation, where),
     )
 
 
-def _keypoints(values: Sequence[float], columns: Sequence[int], *, hidden_has_v0: bool) -> Float[np.ndarray, "K 3"]:
-    """Rows in the skeleton's order; COCO's v = 2 and PoseTrack's v = 1 both mean labelled."""
-    table = np.asarray([*values, 0, 0, 0], dtype=np.float64).reshape(-1, 3)[list(columns)]
+def _keypoints(table: Float[np.ndarray, "K 3"], *, v_means: Meaning) -> Float[np.ndarray, "K 3"]:
+    """Rows with v = 1 where a joint is labelled, whatever v says of it."""
     is_labeled = table[:, 2] > 0
-    return normalized(table, is_labeled | (table[:, :2] != 0).any(axis=1) if hidden_has_v0 else is_labeled)
+    return normalized(table, is_labeled | (table[:, :2] != 0).any(axis=1) if v_means == "visible" else is_labeled)
 
 
 def _head(annotation: Annotation, where: str) -> Bbox | None:

@@ -120,6 +120,7 @@ def _counts(split: str, frames: pd.DataFrame, people: pd.DataFrame, skeleton: Sk
         "people": len(shown),
         "labeled_people": int(labeled.any(axis=1).sum()),
         "labeled_joints": int(labeled.sum()),
+        "occluded_joints": sum(row[joint] is True for row in shown["occluded"] for joint in skeleton.scored),
     }
 
 

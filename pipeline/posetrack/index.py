@@ -70,7 +70,8 @@ class Index:
     """video, frame, frame_id, file (below the root), is_labeled, split (train, select, val, gap), height, width."""
     people: pd.DataFrame
     """video, frame, frame_id, person (position within the frame), track_id, person_id (Int64: may be missing),
-    bbox, head_bbox, keypoints, score (of those detected, who have no keypoints; NaN for those annotated)."""
+    bbox, head_bbox, keypoints, occluded (of each joint; None where it is not known), score (of those detected, who have
+    no keypoints; NaN for those annotated)."""
     skeleton: Skeleton
     boxes: BoxSource | None = None
     """Where the detected people of val come from, if there are any: val is then evaluated on them alone."""

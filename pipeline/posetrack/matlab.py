@@ -54,7 +54,11 @@ def _rect(rect: Any) -> dict[str, Any]:
     values["annopoints"] = [
         {
             "point": [
-                {"id": _scalar(point, "id", int), **_point(point, ("x", "y", "is_visible"))}
+                {
+                    "id": _scalar(point, "id", int),
+                    **_point(point, ("x", "y")),
+                    "is_visible": _field(point, "is_visible"),
+                }
                 for point in _field(points, "point")
             ]
         }

@@ -7,6 +7,7 @@ not labelled is not in the list of points.
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pydantic import TypeAdapter
@@ -22,6 +23,7 @@ from pipeline.posetrack.annotations import (
     corners,
     extent,
     normalized,
+    occluded,
     parse,
     refuse_bad_name,
 )
@@ -46,6 +48,8 @@ class _Point:
     id: tuple[int]
     x: tuple[float]
     y: tuple[float]
+    is_visible: Any = None
+    """[1] or [0] as a rule; the .mat files come from tools that also wrote text and nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,9 +119,11 @@ def _frame(frame: _Frame, position: int, path: Path) -> Frame:
 
 def _person(rect: _Rect, position: int) -> Person:
     table, is_labeled = np.zeros((len(POSETRACK.joints), 2)), np.zeros(len(POSETRACK.joints), dtype=bool)
+    is_hidden: list[bool | None] = [None] * len(POSETRACK.joints)
     for point in reversed(_points(rect)):
         joint = POSETRACK.joints.index(JOINTS[point.id[0]])
         table[joint], is_labeled[joint] = (point.x[0], point.y[0]), True
+        is_hidden[joint] = _is_hidden(point)
     keypoints = normalized(table, is_labeled)
     return Person(
         frame_id=position,
@@ -125,10 +131,17 @@ def _person(rect: _Rect, position: int) -> Person:
         track_id=rect.track_id[0],
         person_id=None,
         keypoints=keypoints,
+        occluded=occluded(keypoints, is_hidden),
         bbox=extent(keypoints),
         has_own_bbox=False,
         head_bbox=_head(rect),
     )
+
+
+def _is_hidden(point: _Point) -> bool | None:
+    """None where nothing, or something else than 0 or 1, stands there."""
+    value = point.is_visible[0] if isinstance(point.is_visible, list) and point.is_visible else point.is_visible
+    return {"0": True, "0.0": True, "1": False, "1.0": False}.get(str(value))
 
 
 def _ids(frames: list[_Frame]) -> set[int]:

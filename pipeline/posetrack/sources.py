@@ -106,9 +106,8 @@ def read_file(source: Source, path: Path, split: Split) -> Iterator[Video]:
     if source.format in {"posetrack17", "posetrack17_mat"}:
         yield posetrack17.read_video(path, split=split)
         return
-    hidden = source.format == "posetrack21"
     for part in _parts(source, path):
-        yield coco.to_video(part, path, split=split, skeleton=source.skeleton, hidden_has_v0=hidden)
+        yield coco.to_video(part, path, split=split, skeleton=source.skeleton, v_means=_meaning(source))
 
 
 def write_truth(source: Source, folder: Path) -> None:
@@ -129,6 +128,12 @@ def write_truth(source: Source, folder: Path) -> None:
             for part in _parts(source, path):
                 text = json.dumps(official(part, source.skeleton), allow_nan=False)
                 write_text(folder / f"{part.name}.json", text)
+
+
+def _meaning(source: Source) -> coco.Meaning:
+    if source.format == "posetrack21":
+        return "visible"
+    return "labelled" if source.skeleton == POSETRACK else "coco"
 
 
 def _parts(source: Source, path: Path) -> list[coco.Part]:

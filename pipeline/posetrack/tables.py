@@ -45,6 +45,7 @@ def people_schema(joints: int) -> pa.Schema:
             ("bbox", pa.list_(pa.float32(), 4)),
             ("head_bbox", pa.list_(pa.float32(), 4)),
             ("keypoints", pa.list_(pa.float32(), 3 * joints)),
+            ("occluded", pa.list_(pa.bool_(), joints)),
             ("score", pa.float64()),
         ]
     )
@@ -102,6 +103,7 @@ def people_table(kept: Sequence[Kept]) -> pd.DataFrame:
             "bbox": np.array(person.bbox, dtype=np.float32),
             "head_bbox": np.array(person.head_bbox or [np.nan] * 4, dtype=np.float32),
             "keypoints": person.keypoints.astype(np.float32).ravel(),
+            "occluded": person.occluded,
             "score": np.nan,
         }
         for video, position, person in entries

@@ -95,7 +95,7 @@ def test_posetrack17_and_18_give_the_same_person_whatever_the_joints_and_ids(
                 read_video(path, split="val")
                 if "annolist" in content
                 else to_video(
-                    whole(read_document(path), "a"), path, split="val", skeleton=POSETRACK, hidden_has_v0=False
+                    whole(read_document(path), "a"), path, split="val", skeleton=POSETRACK, v_means="labelled"
                 )
             )
             people.append(video.people[0])

@@ -19,7 +19,7 @@ FIRST = 10_000_010_000
 
 def read_video(path: Path) -> Video:
     part = whole(read_document(path), path.stem)
-    return to_video(part, path, split="train", skeleton=POSETRACK, hidden_has_v0=False)
+    return to_video(part, path, split="train", skeleton=POSETRACK, v_means="labelled")
 
 
 @pytest.fixture

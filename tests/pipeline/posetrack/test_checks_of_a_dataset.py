@@ -45,6 +45,7 @@ def test_a_sound_tree_has_nothing_left_out(tree: Path) -> None:
         "people": 10,
         "labeled_people": 10,
         "labeled_joints": 150,
+        "occluded_joints": 0,
     }
     assert checks["splits"]["train"]["videos"] == 3
     assert checks["splits"]["select"]["videos"] == 1

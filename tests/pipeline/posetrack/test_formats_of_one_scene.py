@@ -23,11 +23,11 @@ TABLES = ("videos", "frames", "people")
 
 DIFFERS: dict[str, set[str]] = {
     "posetrack18": set(),
-    # It has no ids of frames; its images have other names.
-    "posetrack17": {"frames.file", "frames.frame_id", "people.frame_id"},
-    "posetrack17_mat": {"frames.file", "frames.frame_id", "people.frame_id"},
-    # It alone knows people across videos.
-    "posetrack21": {"people.person_id"},
+    # It has no ids of frames; its images have other names. It says of each joint whether it is visible.
+    "posetrack17": {"frames.file", "frames.frame_id", "people.frame_id", "people.occluded"},
+    "posetrack17_mat": {"frames.file", "frames.frame_id", "people.frame_id", "people.occluded"},
+    # It alone knows people across videos; it too says which joints are visible.
+    "posetrack21": {"people.person_id", "people.occluded"},
     "mmpose_list": set(),
     # Frames are numbered from 1 through all videos, images have other names, and bboxes follow a rule of their own.
     "detect_and_track_list": {"frames.file", "frames.frame_id", "people.frame_id", "people.bbox"},
@@ -158,7 +158,7 @@ def test_occluded_joints_of_posetrack21_are_labelled(drawn_world: Path, official
 
     index, _ = build_index(root, CONFIG)
 
-    assert differing(official, index) == {"people.person_id"}
+    assert differing(official, index) == {"people.person_id", "people.occluded"}
 
 
 def test_ids_of_people_beyond_53_bits_stay_exact_beside_missing_ones(roots: dict[str, Path], tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def test_the_tables_have_their_columns_and_types(tree: Path, tmp_path: Path) -> 
     }
     people = types(out / "people.parquet")
     numbers = ["frame", "frame_id", "person", "track_id", "person_id"]
-    assert list(people) == ["video", *numbers, "bbox", "head_bbox", "keypoints", "score"]
+    assert list(people) == ["video", *numbers, "bbox", "head_bbox", "keypoints", "occluded", "score"]
     assert people["bbox"] == people["head_bbox"] == "fixed_size_list<element: float>[4]"
     assert people["keypoints"] == "fixed_size_list<element: float>[51]"
     assert {people[name] for name in numbers} == {"int64"}

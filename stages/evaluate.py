@@ -1,4 +1,4 @@
-"""Stage evaluate: score the registered model's readouts by the official protocol."""
+"""Stage evaluate: score the registered model's readouts, by the official protocol where it knows the skeleton."""
 
 from pathlib import Path
 

@@ -33,10 +33,12 @@ from pipeline.tracking.lineage import data_hash
 LOG = logging.getLogger(__name__)
 
 PROTOCOLS = {
-    True: "official PoseTrack AP",
-    False: "OKS-AP and PCK@0.2 of the bbox; the official PoseTrack AP knows no such skeleton",
+    POSETRACK_AP: "official PoseTrack AP",
+    OKS_AP: "OKS-AP and PCK@0.2 of the bbox; the official PoseTrack AP knows no such skeleton",
 }
-"""What metrics.json says was measured, by whether the official protocol applies."""
+"""What metrics.json says was measured, by the metric."""
+BY_JOINT = {POSETRACK_AP: POSETRACK_AP, OKS_AP: PCK}
+"""What joints are scored by beside the metric."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +98,7 @@ def evaluate(config: EvaluateConfig, model: Loaded, *, index: Path, train: Path,
     manifest = read_manifest(val)
     refuse_misfit(model, manifest)
     truth = Truth(folder=index / "truth" / "val", index=read_index(index))
-    size = model.config.input_size
+    size, scorer = model.config.input_size, scorer_of(truth.index, truth.folder)
     is_detected = manifest.boxes is not None
     samples = [sample for sample in read_samples(val) if not is_detected or sample.score is not None]
     bbox: Literal["detected", "keyframe"] = "detected" if is_detected else "keyframe"
@@ -104,21 +106,21 @@ def evaluate(config: EvaluateConfig, model: Loaded, *, index: Path, train: Path,
     control = table(samples, place(mean_pose(read_samples(train), input_size=size), samples, input_size=size))
     scores = {name: score_table(rows, truth, out=out / "predictions", name=name) for name, rows in tables.items()}
     controls = {"mean_pose": score_table(control, truth, out=out / "predictions", name="mean_pose")}
-    write_joints(out / "joints.csv", scores, metric=POSETRACK_AP if truth.is_official else PCK)
+    write_joints(out / "joints.csv", scores, metric=BY_JOINT[scorer.metric])
     write_json(
         out / "metrics.json",
         {
             "data_hash": data_hash(read_json(val / "manifest.json")),
             "boxes": str(manifest.boxes or "ground truth"),
             "box_source": asdict(manifest.boxes) if manifest.boxes else None,
-            "metric": POSETRACK_AP if truth.is_official else OKS_AP,
-            "protocol": PROTOCOLS[truth.is_official],
+            "metric": scorer.metric,
+            "protocol": PROTOCOLS[scorer.metric],
             "labels": {"files": len(annotation_files(truth.folder)), "frames": scores["final"]["frames"]},
             "people": len(samples),
             "readouts": {name: summary(score) for name, score in scores.items()},
             "controls": {name: summary(score) for name, score in controls.items()},
             "margin_over_mean_pose": difference(scores["final"], controls["mean_pose"]),
-            "sequences": by_video(scorer_of(truth.index, truth.folder), tables["final"]),
+            "sequences": by_video(scorer, tables["final"]),
         },
     )
 

@@ -11,18 +11,23 @@ from torch.nn import functional
 
 import dsn.vitpose  # noqa: F401  (makes its names known to timm)
 from dsn.grid import to_tokens
-from dsn.parts import BackboneConfig
+from dsn.parts import BackboneConfig, is_power_of_two
 
 
 class PlainBackbone(nn.Module):
-    """A plain ViT: its patch tokens, without class and register tokens, are the grid."""
+    """A plain ViT: its patch tokens, without class and register tokens, are the grid.
+
+    Patches whose side is no power of two, such as 14, tile no heatmap, and are built as large as the stride instead.
+    """
 
     def __init__(self, config: BackboneConfig, *, input_size: tuple[int, int]) -> None:
         super().__init__()
-        self.body = _create(config.name, num_classes=0, global_pool="", img_size=input_size, **_drop_path(config))
-        patch = self.body.patch_embed.patch_size[0]
-        if patch != config.stride:
+        patch = _describe(config.name).patch_embed.patch_size[0]
+        if patch != config.stride and is_power_of_two(patch):
             raise ValueError(f"backbone.stride: got {config.stride}, wanted {patch}: the patch size of {config.name}")
+        resized = {} if patch == config.stride else {"patch_size": config.stride}
+        options = {"img_size": input_size, **resized, **_drop_path(config)}
+        self.body = _create(config.name, num_classes=0, global_pool="", **options)
         width = self.body.embed_dim
         self.project = nn.Identity() if width == config.width else nn.Linear(width, config.width)
 
@@ -43,7 +48,7 @@ class PyramidBackbone(nn.Module):
         if config.stride not in reductions:
             raise ValueError(f"backbone.stride: got {config.stride}, wanted one of {reductions}, as {config.name} has")
         levels = tuple(index for index, stride in enumerate(reductions) if stride >= config.stride)
-        size = {"img_size": input_size} if _wants_size(config.name) else {}
+        size = {"img_size": input_size} if _takes(config.name, img_size=input_size) else {}
         body = _create(config.name, features_only=True, out_indices=levels, **size, **_drop_path(config))
         self.body = body.to(memory_format=torch.channels_last)
         self.has_channels_last = getattr(contract, "output_fmt", None) == "NHWC"
@@ -68,14 +73,32 @@ class PyramidBackbone(nn.Module):
         return functional.interpolate(level, self.grid_size, mode="bilinear", align_corners=False)
 
 
-def _wants_size(name: str) -> bool:
-    """Whether the network must be told the input's size: windowed transformers must, convolutions refuse to hear it."""
-    return hasattr(getattr(_describe(name), "patch_embed", None), "img_size")
+def _takes(name: str, **options: Any) -> bool:
+    """Whether the network can be built with these options: windowed transformers take a size, convolutions do not."""
+    try:
+        _describe(name, **options)
+    except TypeError:
+        return False
+    return True
+
+
+def _is_plain(name: str) -> bool:
+    """Whether it is a ViT of one grid, with tokens that are no patches before those that are."""
+    network = _describe(name)
+    grids = {level["reduction"] for level in getattr(network, "feature_info", [])}
+    return hasattr(network, "num_prefix_tokens") and hasattr(network.patch_embed, "patch_size") and len(grids) <= 1
 
 
 def _drop_path(config: BackboneConfig) -> dict[str, float]:
-    """The option for a share other than 0: not every network of timm's knows it."""
-    return {"drop_path_rate": config.drop_path} if config.drop_path else {}
+    """The option, where the share is not 0.
+
+    Raises:
+        ValueError: the network has no such branches.
+    """
+    option = {"drop_path_rate": config.drop_path}
+    if config.drop_path and not _takes(config.name, **option):
+        raise ValueError(f"backbone.drop_path: got {config.drop_path}, wanted 0: {config.name} drops no paths")
+    return option if config.drop_path else {}
 
 
 def _create(name: str, **options: Any) -> Any:
@@ -100,10 +123,10 @@ def build_backbone(
     """
     if not timm.is_model(config.name):
         raise ValueError(f"backbone.name: got {config.name}, wanted a model that timm {timm.__version__} knows")
-    kind = PlainBackbone if hasattr(_describe(config.name), "num_prefix_tokens") else PyramidBackbone
+    kind = PlainBackbone if _is_plain(config.name) else PyramidBackbone
     backbone = kind(config, input_size=input_size)
     if checkpointing:
-        backbone.body.set_grad_checkpointing(enable=True)
+        getattr(backbone.body, "model", backbone.body).set_grad_checkpointing(enable=True)
     return backbone
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from dsn.backbone import PlainBackbone, PyramidBackbone, build_backbone
+from dsn.backbone import PlainBackbone, PyramidBackbone, build_backbone, freeze_batch_norm
 from dsn.config import ModelConfig
 from dsn.network import build, build_single_frame
 from dsn.parts import BackboneConfig
@@ -33,7 +33,10 @@ def _build(
         ("resnet18", 16),
         ("convnext_atto", 8),
         ("swin_tiny_patch4_window7_224", 8),
+        ("hiera_tiny_224", 8),
         ("test_vit", 16),
+        ("test_vit2", 16),
+        ("eva02_tiny_patch14_224", 16),
         ("vit_small_patch16_dinov3", 16),
     ],
 )
@@ -74,6 +77,28 @@ def test_a_transformer_of_another_width_is_projected() -> None:
 def test_a_backbone_that_timm_lacks_is_refused_by_name(name: str, stride: int, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         _build(name, stride=stride)
+
+
+def test_patches_of_14_pixels_are_built_as_large_as_the_stride() -> None:
+    backbone = _build("eva02_tiny_patch14_224", stride=16, size=(64, 96))
+
+    assert isinstance(backbone, PlainBackbone)
+    assert backbone.body.patch_embed.proj.kernel_size == (16, 16)
+
+
+@pytest.mark.parametrize(("name", "stride"), [("test_vit", 16), ("mobilenetv3_small_050", 8)])
+def test_paths_are_dropped_in_training_alone(name: str, stride: int) -> None:
+    torch.manual_seed(0)
+    backbone, frames = _build(name, stride=stride, drop_path=0.5), torch.randn(4, 3, 64, 48)
+    freeze_batch_norm(backbone)
+
+    assert not torch.equal(backbone(frames), backbone(frames))
+    assert torch.equal(backbone.eval()(frames), backbone(frames))
+
+
+def test_a_network_without_paths_to_drop_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"backbone\.drop_path: got 0\.1, wanted 0: hrnet_w18_small drops no paths"):
+        _build("hrnet_w18_small", stride=8, drop_path=0.1)
 
 
 def test_gradients_lie_in_memory_as_their_weights_do(config: ModelConfig, clips: tuple[Tensor, Tensor]) -> None:

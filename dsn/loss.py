@@ -1,13 +1,17 @@
 """Losses: how far each readout is from the keyframe's truth."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from dsn.readouts import Readouts, Reconstruction
+
+
+TERMS = ("final", "keypoint", "dense", "visual", "reconstruction", "masked")
+"""The terms of the loss, each with a weight of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +35,7 @@ class LossConfig:
 
     def __post_init__(self) -> None:
         """Refuse negative weights, and a loss of nothing."""
-        weights = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "hard_joints"}
+        weights = {name: getattr(self, name) for name in TERMS}
         if self.hard_joints is not None and self.hard_joints < 1:
             raise ValueError(f"hard_joints: got {self.hard_joints}, wanted at least 1, or null")
         for name, weight in weights.items():
@@ -41,6 +45,11 @@ class LossConfig:
             raise ValueError(
                 "final, keypoint, dense, visual: got 0 for each, wanted at least one readout to be trained"
             )
+
+
+def of_single_frame(config: LossConfig) -> LossConfig:
+    """The weights of a single-frame network, which has nothing but the final readout to train."""
+    return replace(config, final=config.final or 1.0)
 
 
 def losses(

@@ -1,12 +1,32 @@
 """Sight: which frames each readout of a network may see; a test holds every preset to it."""
 
+from dataclasses import fields
 from typing import Literal
 
 from dsn.config import ModelConfig
+from dsn.loss import LossConfig
+from dsn.parts import check
 
 Frames = Literal["keyframe", "supporting"]
 
 BOTH: frozenset[Frames] = frozenset({"keyframe", "supporting"})
+
+
+def refuse_unread(loss: LossConfig, model: ModelConfig) -> None:
+    """Refuse to weigh what the dual-stream network does not read, which would be as good as a misspelt key.
+
+    Raises:
+        ValueError: a term has a weight and no readout.
+    """
+    built = {
+        "reconstruction": model.context.tokens != "none",
+        "masked": model.masks,
+        **dict.fromkeys(sight(model), True),
+    }
+    for field in fields(loss):
+        weight = getattr(loss, field.name)
+        wanted = "0: the section model builds nothing for it"
+        check(f"loss.{field.name}", weight, wanted=wanted, holds=weight == 0 or built.get(field.name, False))
 
 
 def sight(config: ModelConfig) -> dict[str, frozenset[Frames]]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from dsn.config import ModelConfig
 from dsn.loss import LossConfig
+from dsn.sight import refuse_unread, sight
 from pipeline import params
 from pipeline.cluster import ClusterConfig
 from pipeline.drawn.config import DrawConfig
@@ -53,6 +54,20 @@ def check_params(path: Path) -> None:
         chosen = searched.get(name)
         how = {"chosen": chosen} if name == "train" else {"instead": chosen}
         params.load(path, name, into=into, **how)
+    _check_readouts(path, loss=params.load(path, "loss", into=LossConfig, instead=searched.get("loss")))
     shard, cluster = params.load(path, "shard", into=ShardConfig), params.load(path, "cluster", into=ClusterConfig)
     readers = params.load(path, "reader", into=ReaderConfig).workers
     refuse_few(shard.min_shards, what=f"{path}: shard.min_shards", ranks=cluster.workers, workers=readers)
+
+
+def _check_readouts(path: Path, *, loss: LossConfig) -> None:
+    """Refuse to train or to score what the network does not have."""
+    model = params.load(path, "model", into=ModelConfig)
+    try:
+        refuse_unread(loss, model)
+    except ValueError as error:
+        raise Refusal(f"{path}: {error}") from None
+    readouts = params.load(path, "evaluate", into=EvaluateConfig).readouts
+    missing = [name for name in readouts if name not in sight(model)]
+    if missing:
+        raise Refusal(f"{path}: evaluate.readouts: got {missing}, wanted some of {sorted(sight(model))}: the network's")

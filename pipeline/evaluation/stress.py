@@ -13,6 +13,7 @@ import pandas as pd
 
 from dsn.checkpoint import Loaded
 from dsn.network import DSN, SingleFrame
+from dsn.sight import sight
 from pipeline.artifacts import read_json, write_json
 from pipeline.evaluation.conditions import METHODS, Grid, Networks, Outcome, run_all, select
 from pipeline.evaluation.degrade import WORST, Kind
@@ -131,6 +132,11 @@ def _networks(model: Loaded, control: Loaded) -> Networks:
     if not isinstance(model.network, DSN) or not isinstance(control.network, SingleFrame):
         got = f"{type(model.network).__name__} and {type(control.network).__name__}"
         raise Refusal(f"stress: got {got}, wanted a registered DSN and a SingleFrame control; run `dvc repro`")
+    if "keyframe" in sight(model.config).get("temporal", {"keyframe"}):
+        raise Refusal(
+            "stress: got a network without a temporal readout that never sees the keyframe, wanted one with it, to "
+            "compare with; such presets as single_frame are scored by `dvc repro evaluate` alone"
+        )
     return Networks(dual=model.network, single=control.network, model=model.config)
 
 

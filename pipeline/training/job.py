@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dsn.config import ModelConfig
-from dsn.loss import LossConfig
+from dsn.loss import LossConfig, of_single_frame
 from pipeline import params
 from pipeline.cluster import ClusterConfig
 from pipeline.shards.manifest import manifest_bytes, read_manifest
@@ -51,7 +51,7 @@ class Job:
         train, select = (read_manifest(self.split(split)) for split in SPLITS)
         return Recipe(
             model=self.model,
-            loss=self.loss,
+            loss=self.loss if self.kind == "dual" else of_single_frame(self.loss),
             train=self.train,
             skeleton=train.skeleton,
             yardstick=yardstick_of(select),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dsn.sight import refuse_unread
 from pipeline.refusal import Refusal
 from pipeline.shards.fitness import refuse_few, refuse_narrow
 from pipeline.shards.manifest import read_manifest
@@ -56,6 +57,11 @@ def _check(job: Job) -> None:
             f"batch_size: got {job.train.batch_size}, wanted a multiple of cluster.workers = {job.cluster.workers}, "
             "so that every rank has the same share"
         )
+    if job.kind == "dual":
+        try:
+            refuse_unread(job.loss, job.model)
+        except ValueError as error:
+            raise Refusal(f"params.yaml: {error}") from None
     manifest = read_manifest(job.split("train"))
     refuse_few(len(manifest.shards), what="split train", ranks=job.cluster.workers, workers=job.reader.workers)
     refuse_narrow(manifest, job.reader.augment)

@@ -11,6 +11,7 @@ from dsn.config import ModelConfig
 from dsn.metrics import pck_hits, rate
 from dsn.network import SingleFrame
 from dsn.pixels import normalize
+from dsn.sight import sight
 from pipeline.shards.batch import ClipBatch
 from pipeline.training.step import forward
 from pipeline.training.yardstick import Yardstick
@@ -27,7 +28,8 @@ def select_metrics(
     """
     network.eval()
     device = next(network.parameters()).device
-    names = ("final",) if isinstance(network, SingleFrame) else ("final", "temporal")
+    has = {"final"} if isinstance(network, SingleFrame) else set(sight(model))
+    names = [name for name in ("final", "temporal") if name in has]
     counts = torch.zeros(len(names), 2, joints)
     for batch in batches:
         readouts = forward(network, normalize(batch.frames.to(device)), model=model)

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from dsn.readouts import Readouts, Reconstruction
 
-
 TERMS = ("final", "keypoint", "dense", "visual", "reconstruction", "masked")
 """The terms of the loss, each with a weight of its own."""
 

@@ -1,10 +1,9 @@
 """Sight: which frames each readout of a network may see; a test holds every preset to it."""
 
-from dataclasses import fields
 from typing import Literal
 
 from dsn.config import ModelConfig
-from dsn.loss import LossConfig
+from dsn.loss import TERMS, LossConfig
 from dsn.parts import check
 
 Frames = Literal["keyframe", "supporting"]
@@ -23,10 +22,10 @@ def refuse_unread(loss: LossConfig, model: ModelConfig) -> None:
         "masked": model.masks,
         **dict.fromkeys(sight(model), True),
     }
-    for field in fields(loss):
-        weight = getattr(loss, field.name)
+    for name in TERMS:
+        weight: float = getattr(loss, name)
         wanted = "0: the section model builds nothing for it"
-        check(f"loss.{field.name}", weight, wanted=wanted, holds=weight == 0 or built.get(field.name, False))
+        check(f"loss.{name}", weight, wanted=wanted, holds=weight == 0 or built.get(name, False))
 
 
 def sight(config: ModelConfig) -> dict[str, frozenset[Frames]]:

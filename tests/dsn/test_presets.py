@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from dsn.codec import decode, encode, flip
 from dsn.config import ModelConfig
-from dsn.loss import LossConfig, losses
+from dsn.loss import TERMS, LossConfig, losses
 from dsn.network import DSN, build
 from dsn.readouts import Readouts
 from dsn.sight import sight
@@ -132,7 +132,7 @@ def test_7_each_weighted_term_is_known_by_name_and_together_they_reach_every_wei
     names, parameters = zip(*network.named_parameters(), strict=True)
     gradients = torch.autograd.grad(torch.stack(list(terms.values())).sum(), parameters, allow_unused=True)
 
-    weights = {name: getattr(loss, name) for name in LossConfig.__slots__ if name != "hard_joints"}
+    weights = {name: getattr(loss, name) for name in TERMS if name != "hard_joints"}
     assert set(terms) == {name for name, weight in weights.items() if weight > 0}
     assert [name for name, gradient in zip(names, gradients, strict=True) if gradient is None] == []
 

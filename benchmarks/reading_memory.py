@@ -70,9 +70,11 @@ def compare(*, samples: int) -> dict[str, Any]:
     """Peak memory of both kinds of process on both datasets."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder, "drawn")
-        draw(root, videos=2)
+        draw(root, videos=4)
         config = reader_config("drawn", workers=0, prefetch=0)
-        pack_splits(read_index(root / "index"), root, root / "shards", recipe_of(config.augment), run=map)
+        recipe = recipe_of(config.augment)
+        recipe = replace(recipe, shard=replace(recipe.shard, min_shards=1))
+        pack_splits(read_index(root / "index"), root, root / "shards", recipe, run=map)
         for name, count in (("small", samples), ("large", 10 * samples)):
             grown(root / "shards" / "train", Path(folder, name), samples=count)
         return {

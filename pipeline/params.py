@@ -82,8 +82,13 @@ def _section(path: Path, section: str) -> Any:
 
 def parse(value: Any, into: type[T], *, name: str) -> T:
     """`value` as an instance of `into`, strictly; `name` says in errors where the value stands."""
+    return parse_json(json.dumps(value), into, name=name)
+
+
+def parse_json(text: str | bytes, into: type[T], *, name: str) -> T:
+    """As `parse`, of a value that is JSON."""
     try:
-        return TypeAdapter(into).validate_json(json.dumps(value), strict=True, extra="forbid")
+        return TypeAdapter(into).validate_json(text, strict=True, extra="forbid")
     except ValidationError as error:
         raise Refusal("; ".join(_describe(name, entry) for entry in error.errors(include_url=False))) from None
 
@@ -96,6 +101,8 @@ def _describe(name: str, error: Any) -> str:
             return f"{where} is not a known key"
         case "missing":
             return f"{where} is missing"
+        case "json_invalid":
+            return f"{where} is not JSON: {error['ctx']['error']}"
         case "value_error":
             return f"{where}: {error['ctx']['error']}"
         case _:

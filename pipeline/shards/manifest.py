@@ -1,6 +1,5 @@
 """manifest.json: what the tars of one split hold, and where in them each record is."""
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -73,7 +72,7 @@ def read_manifest(folder: Folder) -> Manifest:
     Raises:
         Refusal: there is none, it cannot be fetched, or it is not what `write_manifest` writes.
     """
-    return params.parse(json.loads(manifest_bytes(folder)), Manifest, name=str(folder / NAME))
+    return params.parse_json(manifest_bytes(folder), Manifest, name=str(folder / NAME))
 
 
 def manifest_bytes(folder: Folder) -> bytes:

@@ -30,19 +30,28 @@ class Records:
     """Of the shards."""
     digests: tuple[str, ...]
     """SHA-256 of the shards."""
-    ends: tuple[Int64[np.ndarray, " _"], ...]
-    """For each shard and record the byte behind it."""
+    ends: Int64[np.ndarray, " N"]
+    """For each record, shard after shard, the byte behind it in its tar."""
+    first: Int64[np.ndarray, " _"]
+    """For each shard the number of its first record; behind the last, how many there are."""
     stored_size: tuple[int, int]
     """Height and width of the pictures in records."""
+
+    def span(self, shard: int, place: int) -> tuple[int, int]:
+        """A record's first byte in its tar, and the byte behind it."""
+        number = int(self.first[shard]) + place
+        return (int(self.ends[number - 1]) if place else 0), int(self.ends[number])
 
 
 def records_of(manifest: Manifest, folder: Folder) -> Records:
     """What of a manifest is needed to read."""
+    counts = [shard.samples for shard in manifest.shards]
     return Records(
         folder=folder,
         names=tuple(shard.name for shard in manifest.shards),
         digests=tuple(shard.sha256 for shard in manifest.shards),
-        ends=tuple(np.array(shard.ends, dtype=np.int64) for shard in manifest.shards),
+        ends=np.fromiter((end for shard in manifest.shards for end in shard.ends), dtype=np.int64, count=sum(counts)),
+        first=np.cumsum([0, *counts]),
         stored_size=manifest.stored_size,
     )
 
@@ -69,9 +78,8 @@ class RecordReader:
 
     def key(self, shard: int, place: int) -> str | None:
         """A record's key, from its first bytes alone; None where they are no header."""
-        ends = self._records.ends[shard]
-        header = os.pread(self._file(shard).fileno(), record.BLOCK, int(ends[place - 1]) if place else 0)
-        return _key_of(header)
+        start, _ = self._records.span(shard, place)
+        return _key_of(os.pread(self._file(shard).fileno(), record.BLOCK, start))
 
     def name(self, shard: int, place: int) -> str:
         """What messages call a record: its key, where that can be read, and its shard."""
@@ -85,8 +93,7 @@ class RecordReader:
             Refusal: the shard is missing or cannot be fetched.
             DamageError: the shard is cut short, or the record is none; the message names both.
         """
-        ends = self._records.ends[shard]
-        start, stop = int(ends[place - 1]) if place else 0, int(ends[place])
+        start, stop = self._records.span(shard, place)
         data = os.pread(self._file(shard).fileno(), stop - start, start)
         if len(data) < stop - start:
             end = f"it ends at byte {start + len(data)}, wanted at least {stop}"
@@ -109,7 +116,7 @@ class RecordReader:
 
     def _opened(self, shard: int) -> BinaryIO:
         path = self._records.folder / self._records.names[shard]
-        size = int(self._records.ends[shard][-1]) + 2 * ENDING
+        size = int(self._records.ends[self._records.first[shard + 1] - 1]) + 2 * ENDING
         try:
             return open_file(path, digest=self._records.digests[shard], size=size)
         except FileNotFoundError:

@@ -110,5 +110,8 @@ def test_a_manifest_that_is_not_one_is_refused(packed: Path, tmp_path: Path) -> 
 
     with pytest.raises(Refusal, match=r"manifest.json.samples: got 'many'"):
         read_manifest(tmp_path)
+    (tmp_path / "manifest.json").write_text(text[:-3])
+    with pytest.raises(Refusal, match=r"manifest.json is not JSON: EOF while parsing"):
+        read_manifest(tmp_path)
     with pytest.raises(Refusal, match=r"nowhere/manifest.json: no such file, .* run stage shard"):
         read_manifest(tmp_path / "nowhere")

@@ -1,9 +1,10 @@
 """One optimiser step, and what it is made of."""
 
 from collections.abc import Iterable
+from typing import Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, UInt8
 from timm.utils.model_ema import ModelEmaV3
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
@@ -15,8 +16,24 @@ from dsn.config import ModelConfig
 from dsn.loss import LossConfig, losses
 from dsn.pixels import normalize, split_clip
 from dsn.readouts import Readouts
-from pipeline.shards.batch import ClipBatch
 from pipeline.training.config import TrainConfig
+
+
+@runtime_checkable
+class Batch(Protocol):
+    """What a step needs of B clips, wherever they come from."""
+
+    @property
+    def frames(self) -> UInt8[Tensor, "B T 3 H W"]:
+        """RGB crops in order of time."""
+
+    @property
+    def keypoints(self) -> Float[Tensor, "B K 2"]:
+        """At the keyframe, in input pixels."""
+
+    @property
+    def visible(self) -> Bool[Tensor, "B K"]:
+        """What is supervised."""
 
 
 def bare(network: nn.Module) -> nn.Module:
@@ -32,7 +49,7 @@ def forward(network: nn.Module, images: Float[Tensor, "B T 3 H W"], *, model: Mo
     return network(keyframe, supporting)  # type: ignore[no-any-return]
 
 
-def batch_losses(network: nn.Module, batch: ClipBatch, *, model: ModelConfig, loss: LossConfig) -> dict[str, Tensor]:
+def batch_losses(network: nn.Module, batch: Batch, *, model: ModelConfig, loss: LossConfig) -> dict[str, Tensor]:
     """Every weighted loss term of one batch."""
     device = next(network.parameters()).device
     images = normalize(batch.frames.to(device))

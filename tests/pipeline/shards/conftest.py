@@ -102,6 +102,7 @@ def _person(video: str, frame: int, frame_id: int, person: int) -> dict[str, Any
         "bbox": np.array([left, top, left + 16, top + 16], dtype=np.float32),
         "head_bbox": np.array([left, top, left + 3, top + 4], dtype=np.float32),
         "keypoints": keypoints.ravel(),
+        "occluded": (None,) * len(keypoints),
     }
 
 

@@ -60,4 +60,4 @@ lock: $(STAMP)  ## resolve pyproject.toml anew: names and versions for every pla
 		pyproject.toml --group dev --output-file requirements.lock
 
 clean:  ## remove the environment, the tools' caches and Ray's runs; data and models stay
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .ray build dist
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .cache .ray build dist

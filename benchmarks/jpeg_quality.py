@@ -2,7 +2,7 @@
 
 Without a network, only bytes are told. With `--model FOLDER` (what stage train writes) the clips of the chosen split
 are stored at each quality and read by the network; its readouts are scored as training scores them on select. The
-dataset and the recipe are those of an index and of shards that exist, so crops differ from the shards' in quality alone.
+dataset and the recipe are those of an index and of shards that exist: crops differ from the shards' in quality alone.
 """
 
 import argparse

@@ -3,14 +3,17 @@
 import hashlib
 import json
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 from dsn.config import ModelConfig, from_dict
 from pipeline.refusal import Refusal
 
-SHARED = ("input_size", "heatmap", "backbone", "head")
-"""Keys of the `model` section that decide a single-frame network."""
+SHARED = (
+    "input_size", "heatmap", "backbone.name", "backbone.stride", "backbone.width", "head.width", "head.norm",
+)  # fmt: skip
+"""Keys of the `model` section that decide a single-frame network; the others are of the networks that start from it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +51,7 @@ def start_folder(config: WeightsConfig, *, model: ModelConfig) -> Path | None:
     described: Any = json.loads((folder / "model.json").read_text(encoding="utf-8"))
     kept = from_dict(described["model"], ModelConfig)
     for key in SHARED:
-        got, wanted = getattr(kept, key), getattr(model, key)
+        got, wanted = attrgetter(key)(kept), attrgetter(key)(model)
         if got != wanted:
             raise Refusal(f"weights.start: {folder} was made for model.{key}: {got}, params.yaml has {wanted}")
     return folder

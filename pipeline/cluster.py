@@ -24,9 +24,10 @@ SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",
+    "RAY_OVERRIDE_RUNTIME_ENV_DEFAULT_EXCLUDES": "",
 }
-"""No telemetry, no warning about the variable that hides GPUs from tasks that asked for none, and half a second instead
-of two until the end of a run is noticed."""
+"""No telemetry, no warning about the variable that hides GPUs from tasks that asked for none, half a second instead of
+two until the end of a run is noticed, and no defaults beside our own `excludes`, which Ray would warn of."""
 
 SESSION = "dsn-pose-ray-"
 """Begins the names of private sessions' temporary folders; the number of the process that owns them follows."""
@@ -190,4 +191,4 @@ def _runtime_env(*excludes: str) -> dict[str, object]:
     """
     root = Path.cwd()
     inside = [str(Path(path).relative_to(root)) for path in excludes if Path(path).is_relative_to(root)]
-    return {"working_dir": str(root), "excludes": ["tests", "docs", *inside], "env_vars": dict(SETTINGS)}
+    return {"working_dir": str(root), "excludes": [".git", "tests", "docs", *inside], "env_vars": dict(SETTINGS)}

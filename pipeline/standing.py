@@ -97,7 +97,8 @@ def address() -> str | None:
         log.warning("the cluster of `make cluster-up` at %s is dead; going on without it", standing.address)
         down()
         return None
-    os.environ["RAY_AUTH_TOKEN"] = standing.token
+    # Ray does not take up a token by itself where it is given an address.
+    os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=standing.token)
     return standing.address
 
 

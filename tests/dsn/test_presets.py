@@ -154,7 +154,7 @@ def test_one_batch_is_learned_by_heart(preset: str, clips: Clips, keypoints: Ten
     config, loss = configs(preset)
     network = build(config, POSETRACK)
     stepper = torch.optim.AdamW(network.parameters(), lr=3e-3)
-    for _ in range(100):
+    for _ in range(250):
         stepper.zero_grad()
         torch.autograd.backward(list(_terms(network, clips, keypoints, config=config, loss=loss).values()))
         stepper.step()

@@ -121,3 +121,33 @@ def interval(values: Float64[np.ndarray, " R"]) -> Interval:
         return Interval(value=float(values[0]), low=math.nan, high=math.nan)
     low, high = np.percentile(drawn, [(100 - COVERAGE) / 2, (100 + COVERAGE) / 2])
     return Interval(value=float(values[0]), low=float(low), high=float(high))
+
+
+def paired_bootstrap(
+    first: Float64[np.ndarray, " V"], second: Float64[np.ndarray, " V"], *, draws: int, seed: int
+) -> Interval:
+    """How much larger one method's number is than another's, on average over the same videos, with its interval.
+
+    For numbers that a video has by itself; the official AP is none, see `drawn_ap`.
+
+    Args:
+        first: one method's number of each video, NaN where it has none.
+        second: the other's, in the same order; a video without one of the two is left out.
+        draws: how often the videos are drawn again.
+        seed: decides the draws.
+    """
+    difference = (first - second)[~np.isnan(first - second)]
+    if not len(difference):
+        return Interval(value=math.nan, low=math.nan, high=math.nan)
+    times = draw_videos(len(difference), draws=draws, seed=seed)
+    return interval(drawn_ratio(difference, np.ones(len(difference)), times=times))
+
+
+def drawn_ratio(
+    part: Float64[np.ndarray, " V"], whole: Float64[np.ndarray, " V"], *, times: Int64[np.ndarray, "R V"]
+) -> Float64[np.ndarray, " R"]:
+    """The videos' sum of `part` by that of `whole`, in each draw; NaN where the latter is 0."""
+    wholes = times @ whole
+    ratio = np.full(len(times), np.nan)
+    np.divide(times @ part, wholes, out=ratio, where=wholes != 0)
+    return ratio

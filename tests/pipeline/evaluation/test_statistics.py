@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from pipeline.evaluation.ap import ScoredJoints, average_precision
-from pipeline.evaluation.statistics import draw_videos, drawn_ap, interval, total_ap
+from pipeline.evaluation.statistics import draw_videos, drawn_ap, drawn_ratio, interval, paired_bootstrap, total_ap
 
 
 def video(seed: int, *, people: int = 12, accuracy: float = 0.7) -> ScoredJoints:
@@ -91,3 +91,28 @@ def test_an_interval_holds_95_percent_of_the_draws() -> None:
 def test_draws_without_a_value_are_left_out() -> None:
     assert interval(np.array([1.0, 2.0, np.nan, 2.0])).high == 2.0
     assert np.isnan(interval(np.array([np.nan, np.nan])).low)
+
+
+def test_a_paired_difference_has_the_interval_of_the_videos_that_both_have() -> None:
+    base = np.random.default_rng(0).uniform(0, 100, 40)
+    gain = np.random.default_rng(1).uniform(1, 3, 40)
+    missing = np.where(np.arange(40) == 7, np.nan, base)
+
+    found = paired_bootstrap(missing + gain, base, draws=200, seed=0)
+
+    # The videos differ by up to 100 points, and yet the interval of the paired difference is within 1 to 3.
+    assert found.value == pytest.approx(np.delete(gain, 7).mean())
+    assert 1 < found.low < found.value < found.high < 3
+    assert found == paired_bootstrap(missing + gain, base, draws=200, seed=0)
+
+
+def test_a_paired_difference_of_no_video_is_none() -> None:
+    found = paired_bootstrap(np.array([np.nan]), np.array([1.0]), draws=5, seed=0)
+
+    assert np.isnan([found.value, found.low, found.high]).all()
+
+
+def test_a_ratio_of_sums_is_that_of_the_drawn_videos() -> None:
+    drawn = drawn_ratio(np.array([1.0, 3.0]), np.array([2.0, 0.0]), times=np.array([[1, 1], [2, 0], [0, 2]]))
+
+    np.testing.assert_allclose(drawn, [2.0, 0.5, np.nan])

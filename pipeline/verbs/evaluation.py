@@ -1,0 +1,20 @@
+"""Verbs on predictions."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def score(
+    gt: Annotated[Path, typer.Option(help="Folder of ground-truth files, PoseTrack17 or 18.")],
+    pred: Annotated[Path, typer.Option(help="Folder of predictions with the same file names.")],
+    json: Annotated[Path | None, typer.Option(help="Where to write every number.")] = None,
+) -> None:
+    """Official PoseTrack AP and MOTA of two folders.
+
+    Example: python -m pipeline score --gt annotations/val --pred predictions --json score.json
+    """
+    from pipeline.evaluation.score import score as score_table
+
+    print(score_table(gt, pred, out=json))

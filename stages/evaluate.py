@@ -2,13 +2,11 @@
 
 from pathlib import Path
 
-from dsn.checkpoint import load
 from pipeline import params
-from pipeline.artifacts import read_json
 from pipeline.entry import run_stage
 from pipeline.evaluation.evaluate import EvaluateConfig, evaluate
 from pipeline.tracking.config import TrackingConfig
-from pipeline.tracking.registry import fetched
+from pipeline.tracking.models import load_model
 
 PARAMS = Path("params.yaml")
 
@@ -17,8 +15,7 @@ def main(registered: Path, index: Path, train: Path, val: Path, out: Path) -> No
     """Load the version through the registry and score it on val, with ground-truth bboxes."""
     config = params.load(PARAMS, "evaluate", into=EvaluateConfig)
     tracking = params.load(PARAMS, "tracking", into=TrackingConfig)
-    with fetched(tracking, version=read_json(registered)["version"]) as model:
-        evaluate(config, load(model), index=index, train=train, val=val, out=out)
+    evaluate(config, load_model(registered, tracking), index=index, train=train, val=val, out=out)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from dsn.config import ModelConfig
 from dsn.network import DSN, SingleFrame
 from dsn.pixels import normalize, split_clip
 from dsn.readouts import Readouts
-from dsn.skeleton import Pairs
+from dsn.skeleton import Pairs, Skeleton
 from pipeline.refusal import Refusal
 from pipeline.shards.batch import ClipBatch
 from pipeline.shards.manifest import Manifest
@@ -41,9 +41,10 @@ def refuse_misfit(model: Loaded, manifest: Manifest) -> None:
     Raises:
         Refusal: the shards have another skeleton, other offsets or another input size.
     """
+    if manifest.skeleton != model.skeleton:
+        raise Refusal(f"shards of {manifest.split}: {_told_apart(manifest.skeleton, model.skeleton)}")
     offsets = tuple(offset for offset in manifest.clip if offset != 0)
     facts = {
-        "skeleton": (manifest.skeleton, model.skeleton),
         "clip.offsets": (offsets, model.config.clip.offsets),
         "input_size": (manifest.recipe.input_size, model.config.input_size),
     }
@@ -52,6 +53,16 @@ def refuse_misfit(model: Loaded, manifest: Manifest) -> None:
             raise Refusal(
                 f"shards of {manifest.split}: {name}: got {got}, wanted the model's {wanted}; run `dvc repro`"
             )
+
+
+def _told_apart(data: Skeleton, model: Skeleton) -> str:
+    """That a model was trained on another skeleton, both named."""
+    joints = sorted(set(data.joints) ^ set(model.joints))
+    how = f"they differ in the joints {joints}" if joints else "their joints are numbered or paired otherwise"
+    return (
+        f"got skeleton {data.name} of {len(data.joints)} joints, wanted the model's, {model.name} of "
+        f"{len(model.joints)} joints: {how}; train on this data by `dvc repro`, or take a model of its skeleton"
+    )
 
 
 def predict(

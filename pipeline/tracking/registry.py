@@ -13,6 +13,7 @@ from mlflow.tracking import MlflowClient
 
 from pipeline.artifacts import sha256
 from pipeline.refusal import Refusal
+from pipeline.tracking.address import InRegistry
 from pipeline.tracking.config import TrackingConfig
 from pipeline.tracking.server import connect
 
@@ -21,6 +22,8 @@ FOLDER = "model"
 
 WEIGHTS = "network.safetensors"
 """The file whose digest a version carries."""
+
+OR_ELSE = "or name another registry by MLFLOW_TRACKING_URI or tracking.uri"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,30 +72,50 @@ def tag(config: TrackingConfig, *, version: str, tags: Mapping[str, str]) -> Non
         client.set_model_version_tag(config.model, version, key, value)
 
 
+def resolved(config: TrackingConfig, place: InRegistry) -> Version:
+    """The version behind an address.
+
+    Raises:
+        Refusal: the registry has no such model, alias or version; the message says what there is.
+    """
+    client = connect(config)
+    where = f"the registry at {config.shown_uri}"
+    if not _has_model(client, place.name):
+        names = sorted(model.name for model in client.search_registered_models())
+        raise Refusal(f"{where} holds no model {place.name}, only {names}; run `dvc repro register`, {OR_ELSE}")
+    if place.version is None:
+        aliases = client.get_registered_model(place.name).aliases
+        if place.alias not in aliases:
+            known = ", ".join(f"{alias} (version {version})" for alias, version in sorted(aliases.items())) or "none"
+            raise Refusal(f"{where}: {place.name} has no alias {place.alias}; its aliases: {known}")
+        return _plain(client.get_model_version(place.name, aliases[place.alias]))
+    try:
+        return _plain(client.get_model_version(place.name, place.version))
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        raise Refusal(
+            f"{where} holds no version {place.version} of {place.name}; run `dvc repro register` to register the "
+            f"trained model there, {OR_ELSE}"
+        ) from error
+
+
 @contextmanager
-def fetched(config: TrackingConfig, *, version: str) -> Iterator[Path]:
+def fetched(config: TrackingConfig, *, version: Version) -> Iterator[Path]:
     """The files of a version in a temporary folder, whose weights are the ones that were registered.
 
     Raises:
-        Refusal: the registry does not hold the version, or its weights are not those of its sha256 tag.
+        Refusal: its weights are not those of its sha256 tag.
     """
-    client = connect(config)
-    try:
-        found = _plain(client.get_model_version(config.model, version))
-    except MlflowException as error:
-        raise Refusal(
-            f"the registry at {config.shown_uri} holds no version {version} of {config.model}; "
-            "run `dvc repro register` to register the trained model there"
-        ) from error
     with tempfile.TemporaryDirectory(prefix="dsn-pose-model-") as folder:
-        source = f"runs:/{found.run_id}/{FOLDER}"
+        source = f"runs:/{version.run_id}/{FOLDER}"
         download_artifacts(source, dst_path=folder, tracking_uri=config.resolved_uri)
         model = Path(folder, FOLDER)
         digest = sha256(model / WEIGHTS)
-        if digest != found.tags["sha256"]:
+        if digest != version.tags["sha256"]:
             raise Refusal(
-                f"{config.model} version {version}: got weights with sha256 {digest}, wanted {found.tags['sha256']}; "
-                "the stored file was changed after registration, so register the model again"
+                f"{version.name} version {version.version}: got weights with sha256 {digest}, wanted "
+                f"{version.tags['sha256']}; the stored file was changed after registration, so register the model again"
             )
         yield model
 

@@ -167,3 +167,13 @@ def test_shards_that_the_model_was_not_made_for_are_refused(packed: Path, change
 
     with pytest.raises(Refusal, match=named):
         refuse_misfit(model, read_manifest(packed / "val"))
+
+
+def test_a_model_of_another_skeleton_is_refused_with_both_named(packed: Path) -> None:
+    config = clips.model_config()
+    other = replace(POSETRACK, name="rats", joints=("snout", *POSETRACK.joints[1:]))
+    model = Loaded(network=build_single_frame(config, other), config=config, skeleton=other)
+
+    wanted = r"got skeleton posetrack of 17 joints, wanted the model's, rats of 17 joints: .*\['nose', 'snout'\]"
+    with pytest.raises(Refusal, match=wanted):
+        refuse_misfit(model, read_manifest(packed / "val"))

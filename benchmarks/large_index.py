@@ -73,7 +73,8 @@ def _places(numbers: Int64[np.ndarray, " V"], *, rows: int) -> dict[str, pa.Arra
     joints = len(POSETRACK.joints)
     keypoints = rng.uniform(0, 800, (rows, joints, 3)).astype(np.float32)
     keypoints[..., 2] = rng.random((rows, 1)) > 0.05
-    lists = {"bbox": bbox, "head_bbox": bbox, "keypoints": keypoints.reshape(rows, 3 * joints)}
+    lists: dict[str, np.ndarray] = {"bbox": bbox, "head_bbox": bbox, "keypoints": keypoints.reshape(rows, 3 * joints)}
+    lists["occluded"] = rng.random((rows, joints)) < 0.2
     return {key: pa.FixedSizeListArray.from_arrays(values.ravel(), values.shape[1]) for key, values in lists.items()}
 
 

@@ -66,7 +66,7 @@ WAYS: dict[str, Callable[[Path], None]] = {"ours": ours, "floor": floor, "rival"
 def measured(way: str, folder: Path) -> dict[str, float]:
     """Seconds and peak memory of one way, in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.planning", "--way", way, "--folder", str(folder)]
-    found: dict[str, float] = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    found: dict[str, float] = json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
     return found
 
 

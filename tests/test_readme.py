@@ -29,6 +29,7 @@ PHRASES = {
     "dvc.lock": "What each stage last read, and what it wrote",
     "pyproject.toml": "The package, its dependencies, and the rules of ruff, mypy, pytest and import-linter",
     "requirements.lock": "The exact versions that `make` installs",
+    "benchmarks/results": "What benchmarks printed, with day, commit and machine",
     "docs/pictures/drawn.jpg": "Frames that this project drew",
     "docs": "What the code does not say itself",
     "docs/decisions": "Hard choices: context, decision, consequences",
@@ -120,6 +121,8 @@ def file_phrase(root: Path, path: Path) -> str:
             found = _docstring(root / path) or _first_claim(text)
         case ".md":
             found = re.sub(r"^# (\d+\. )?", "", text.partition("\n")[0])
+        case ".json" if path.parts[:2] == ("benchmarks", "results"):
+            found = f"Of benchmarks.{path.stem}"
         case _:
             found = _first_comment(text)
     if not found:

@@ -65,7 +65,8 @@ class _Frames:
         image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
         if image is None:
             raise Refusal(
-                f"{path}: not an image that can be decoded, though its header can be read; replace or remove it"
+                f"{path}: not an image that can be decoded, though its header can be read; replace or remove it, "
+                "or set prepare.decode to true, which sets such frames aside"
             )
         return image
 

@@ -8,7 +8,8 @@ is known; what activation checkpointing computes twice counts once. Each way run
 - `checkpointed`: most activations computed anew in the backward pass;
 - `plain`: attention as a product of matrices that are kept, every activation kept: the rival.
 
-It needs `dsn/`, `pipeline/training/`, `pipeline/__init__.py` and `benchmarks/`, and of packages torch and timm.
+It needs `dsn/`, `pipeline/training/`, `pipeline/refusal.py`, `pipeline/__init__.py` and `benchmarks/`, and of packages
+torch and timm.
 """
 
 import argparse
@@ -18,7 +19,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,8 @@ from dsn.loss import LossConfig
 from dsn.network import build
 from dsn.skeleton import POSETRACK
 from pipeline.training.config import TrainConfig
-from pipeline.training.step import advance, batch_losses, optimizer, schedule
+from pipeline.training.optimizer import optimizer, schedule
+from pipeline.training.step import arithmetic, batch_losses
 
 WAYS = ("ours", "checkpointed", "plain")
 PEAKS = {"H200": 989e12, "H100": 989e12, "A100": 312e12}
@@ -132,11 +134,15 @@ def _step(
     forward: Any = torch.compile(network) if is_compiled else network
 
     def step() -> object:
-        with _arithmetic(precision, batch.frames.device):
+        with arithmetic(precision, batch.frames.device):
             terms = batch_losses(forward, batch, model=config, loss=LOSS)
-        return advance(
-            network, terms.values(), stepper=stepper, rates=rates, average=average, clip_norm=recipe.clip_norm
-        )
+        stepper.zero_grad(set_to_none=True)
+        torch.autograd.backward(torch.stack(list(terms.values())).sum())
+        norm = nn.utils.clip_grad_norm_(network.parameters(), recipe.clip_norm)
+        stepper.step()
+        rates.step()
+        average.update(network)
+        return norm
 
     return step
 
@@ -146,14 +152,21 @@ def _recipe() -> TrainConfig:
         seed=0,
         steps=1000,
         batch_size=1,
+        micro_batch=None,
         learning_rate=1e-4,
         backbone_rate=0.1,
+        layer_decay=1.0,
         weight_decay=0.05,
         warmup_steps=0,
         decay="none",
+        decay_at=(),
+        decay_factor=1.0,
         clip_norm=1.0,
         ema_decay=0.999,
         precision="fp32",
+        deterministic=False,
+        compile=False,
+        max_skipped_share=0.0,
         gradient_shares=False,
         log_every=1,
         evaluate_every=1,
@@ -161,14 +174,10 @@ def _recipe() -> TrainConfig:
     )
 
 
-def _arithmetic(precision: str, device: torch.device) -> AbstractContextManager[Any]:
-    return torch.autocast(device.type, dtype=torch.bfloat16) if precision == "bf16" else nullcontext()
-
-
 def _flops(network: nn.Module, batch: Noise, *, config: ModelConfig, precision: str) -> int:
     """Of matrix products, convolutions and attention, forward and backward."""
     with FlopCounterMode(display=False) as counter:
-        with _arithmetic(precision, batch.frames.device):
+        with arithmetic(precision, batch.frames.device):
             terms = batch_losses(network, batch, model=config, loss=LOSS)
         torch.autograd.backward(torch.stack(list(terms.values())).sum())
     network.zero_grad(set_to_none=True)

@@ -50,7 +50,8 @@ def test_every_measured_backbone_can_be_configured() -> None:
 def test_what_needs_a_gpu_runs_where_only_torch_and_timm_are(tmp_path: Path) -> None:
     for folder in TAKEN_ALONG:
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "pipeline" / "__init__.py", tmp_path / "pipeline")
+    for name in ("__init__.py", "refusal.py"):
+        shutil.copy(ROOT / "pipeline" / name, tmp_path / "pipeline")
 
     done = subprocess.run(
         [sys.executable, "-B", "-c", WITHOUT], cwd=tmp_path, capture_output=True, text=True, check=False

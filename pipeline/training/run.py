@@ -13,8 +13,9 @@ from torch import distributed, nn
 
 from dsn import checkpoint
 from pipeline.training.checkpoints import HISTORY, read_history
+from pipeline.training.optimizer import optimizer, schedule
 from pipeline.training.recipe import Recipe, Row
-from pipeline.training.step import bare, optimizer, schedule
+from pipeline.training.step import bare
 
 STATE = "run.pt"
 
@@ -27,8 +28,8 @@ class Sums:
     steps: int = 0
 
     def add(self, row: Row) -> None:
-        """Take in one step."""
-        self.steps += 1
+        """Take in one step, if there was one to measure."""
+        self.steps += bool(row)
         for name, value in row.items():
             self.totals[name] = self.totals.get(name, 0.0) + value
 
@@ -53,6 +54,8 @@ class Run:
     rates: torch.optim.lr_scheduler.LambdaLR
     recipe: Recipe
     step: int = 0
+    skipped: int = 0
+    """Steps that were left out because they were not finite."""
     sums: Sums = field(default_factory=Sums)
     history: list[Row] = field(default_factory=list)
 
@@ -71,6 +74,7 @@ class Run:
             "stepper": self.stepper.state_dict(),
             "rates": self.rates.state_dict(),
             "step": self.step,
+            "skipped": self.skipped,
             "sums": {"totals": self.sums.totals, "steps": self.sums.steps},
             "history": self.history,
         }
@@ -82,7 +86,8 @@ class Run:
         self.average.module.load_state_dict(state["average"])
         self.stepper.load_state_dict(state["stepper"])
         self.rates.load_state_dict(state["rates"])
-        self.step, self.sums, self.history = state["step"], Sums(**state["sums"]), read_history(folder)
+        self.step, self.skipped = state["step"], state["skipped"]
+        self.sums, self.history = Sums(**state["sums"]), read_history(folder)
 
 
 def write(folder: Path, *, state: Mapping[str, Any], networks: Mapping[str, Any], recipe: Recipe) -> None:
@@ -112,9 +117,12 @@ def start(network: nn.Module, recipe: Recipe, *, wrap: Callable[[nn.Module], nn.
     """A run at step 0; `wrap` makes of the network one that works together with those of other ranks."""
     network.get_submodule("backbone").requires_grad_(recipe.train.backbone_rate > 0)
     stepper = optimizer(network, recipe.train)
+    average = ModelEmaV3(network, decay=recipe.train.ema_decay, use_warmup=True)
+    if recipe.train.compile:
+        network.compile()  # in place, so that its weights keep their names
     return Run(
         network=network if wrap is None else wrap(network),
-        average=ModelEmaV3(network, decay=recipe.train.ema_decay, use_warmup=True),
+        average=average,
         stepper=stepper,
         rates=schedule(stepper, recipe.train),
         recipe=recipe,

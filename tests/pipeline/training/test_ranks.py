@@ -1,4 +1,4 @@
-"""Two ranks, each a process of its own."""
+"""Ranks, each a process of its own, train as one process does."""
 
 import os
 import socket
@@ -9,74 +9,61 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).parents[3]
-RANK = """
-import os, sys
-import torch
-from timm.utils.model_ema import ModelEmaV3
-from torch import distributed, nn
-from pipeline.training.run import Run
-from pipeline.training.worker import together
-
-rank = int(os.environ["RANK"])
-distributed.init_process_group("gloo", rank=rank, world_size=2)
-torch.manual_seed(0)
-network = nn.Sequential(nn.Linear(6, 5), nn.GELU(), nn.Linear(5, 2))
-share = torch.randn(8, 6)[4 * rank : 4 * rank + 4]
-shared = together(network)
-shared(share).square().mean().backward()
-normed = nn.BatchNorm1d(6)
-run = Run(network=together(normed), average=ModelEmaV3(normed), stepper=None, rates=None, recipe=None)
-run.network(share)
-run.average.update(normed)
-own = normed.running_mean.clone()
-run.agree()
-torch.save(
-    {
-        "gradients": [parameter.grad for parameter in network.parameters()],
-        "own": own,
-        "agreed": normed.running_mean,
-        "averaged": run.average.module.running_mean,
-    },
-    f"{sys.argv[1]}/{rank}.pt",
-)
-"""
+Seen = list[dict[str, Any]]
+"""What each rank wrote down."""
 
 
-@pytest.fixture(scope="module")
-def ranks(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    """What each of two ranks saw."""
-    folder = tmp_path_factory.mktemp("ranks")
+def run_ranks(folder: Path, *, world: int) -> Seen:
+    """What each of some ranks saw."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    environment = {**os.environ, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1"}
+    environment = os.environ | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(world)}
+    command = [sys.executable, "-W", "ignore", "-m", "tests.world.ranks", str(folder)]
     processes = [
-        subprocess.Popen([sys.executable, "-c", RANK, str(folder)], cwd=ROOT, env={**environment, "RANK": str(rank)})
-        for rank in range(2)
+        subprocess.Popen(command, cwd=ROOT, env=environment | {"RANK": str(rank), "OMP_NUM_THREADS": "1"})
+        for rank in range(world)
     ]
-    assert [process.wait(timeout=120) for process in processes] == [0, 0]
-    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]
+    assert [process.wait(timeout=500) for process in processes] == [0] * world
+    return [torch.load(folder / f"{rank}.pt") for rank in range(world)]
 
 
-@pytest.mark.slow
-def test_gradients_of_two_ranks_are_those_of_one_process_on_the_whole_batch(ranks: list[dict[str, Any]]) -> None:
-    torch.manual_seed(0)
-    network = nn.Sequential(nn.Linear(6, 5), nn.GELU(), nn.Linear(5, 2))
-    network(torch.randn(8, 6)).square().mean().backward()
-
-    for rank in ranks:
-        for found, parameter in zip(rank["gradients"], network.parameters(), strict=True):
-            torch.testing.assert_close(found, parameter.grad, rtol=1e-5, atol=1e-7)
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Seen]:
+    """What each of one, two and three ranks saw, with the same batches of three shares."""
+    return {world: run_ranks(tmp_path_factory.mktemp("ranks"), world=world) for world in (1, 2, 3)}
 
 
-@pytest.mark.slow
-def test_ranks_agree_on_the_statistics_of_rank_0_before_they_evaluate(ranks: list[dict[str, Any]]) -> None:
-    first, second = ranks
+@pytest.mark.parametrize("world", [2, 3])
+def test_the_gradient_on_ranks_is_that_of_one_process_with_the_same_batch(world: int, seen: dict[int, Seen]) -> None:
+    alone = seen[1][0]["gradient"]
 
-    assert not torch.equal(first["own"], second["own"])
-    assert torch.equal(first["agreed"], first["own"])
-    assert torch.equal(second["agreed"], first["own"])
-    assert torch.equal(second["averaged"], first["averaged"])
+    for rank in seen[world]:
+        assert (rank["gradient"] - alone).norm() <= 1e-5 * alone.norm()
+
+
+@pytest.mark.parametrize("world", [1, 2, 3])
+def test_a_run_on_ranks_that_is_resumed_ends_bit_identical(world: int, seen: dict[int, Seen]) -> None:
+    assert [rank["changed"] for rank in seen[world]] == [[]] * world
+
+
+def test_ranks_agree_on_the_statistics_of_rank_0_before_they_evaluate(seen: dict[int, Seen]) -> None:
+    for rank in seen[2]:
+        assert rank["agreed"] == [[0.0] * 3, [10.0] * 3]
+
+
+def test_a_rank_that_waits_for_its_data_is_told_of_once_and_the_time_of_all_is_accounted_for(
+    seen: dict[int, Seen],
+) -> None:
+    (notices, rows), (slow, _) = (rank["paced"] for rank in seen[2])
+
+    assert notices == []
+    assert len(slow) == 1
+    assert slow[0].startswith("step 6: rank 1 (process ")
+    times = [{name: value for name, value in row.items() if name.startswith("time/")} for row in rows if "loss" in row]
+    assert [sum(one.values()) for one in times] == pytest.approx([1.0] * 6)
+    assert times[2]["time/ranks"] > times[2]["time/data"]  # rank 0 waits where rank 1 sleeps

@@ -31,6 +31,7 @@ PHRASES = {
     "requirements.lock": "The exact versions that `make` installs",
     "benchmarks/results": "What benchmarks printed, with day, commit and machine",
     "docs/pictures/drawn.jpg": "Frames that this project drew",
+    "deploy": "Launch files for clusters; docs/cluster.md walks through them",
     "docs": "What the code does not say itself",
     "docs/decisions": "Hard choices: context, decision, consequences",
     "docs/pictures": "The pictures of these pages",

@@ -51,6 +51,7 @@ class Server:
                     *("--workers", "1", "--backend-store-uri", self._database),
                     *("--artifacts-destination", str(self._folder / "artifacts")),
                 ],
+                env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -106,10 +107,12 @@ def server(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     sqlite = f"sqlite:///{tmp_path / 'mlflow.db'}"
     made = Server(request.getfixturevalue("postgresql") if request.param == "postgresql" else sqlite, tmp_path)
-    made.start()
-    made.wait()
-    yield made
-    made.kill()
+    try:
+        made.start()
+        made.wait()
+        yield made
+    finally:
+        made.kill()
 
 
 @pytest.mark.slow

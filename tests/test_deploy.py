@@ -1,0 +1,150 @@
+"""The files of deploy/ parse, and what they call exists: programs with those flags, targets, paths, files, numbers."""
+
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline import params
+from tests.world.clone import ROOT
+
+DEPLOY = ROOT / "deploy"
+STATEMENT = re.compile(r"\b(?:ray start|ray health-check|mlflow server)\b.*")
+"""A command line of a program whose flags can be looked up."""
+PROGRAMS = ("ray start", "ray health-check", "mlflow server")
+
+
+def yaml(name: str) -> dict[str, Any]:
+    return params.read(DEPLOY / name)
+
+
+def texts(value: Any) -> Iterator[str]:
+    """Every text in parsed YAML."""
+    match value:
+        case str():
+            yield value
+        case dict():
+            for entry in value.values():
+                yield from texts(entry)
+        case list():
+            for entry in value:
+                yield from texts(entry)
+
+
+def statements() -> list[tuple[str, str]]:
+    """The command lines of all files, each with its file."""
+    found = []
+    for path in sorted(DEPLOY.iterdir()):
+        own = list(texts(yaml(path.name))) if path.suffix == ".yaml" else path.read_text().splitlines()
+        found += [(path.name, hit.group()) for line in own if (hit := STATEMENT.search(line))]
+    return found
+
+
+def flags(program: str) -> set[str]:
+    """Those that a program itself tells of."""
+    name, *verb = program.split()
+    command = [str(Path(sys.executable).with_name(name)), *verb, "--help"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return set(re.findall(r"--[a-z-]+", told))
+
+
+@pytest.mark.parametrize(("file", "line"), statements())
+def test_flags_of_a_command_are_the_programs_own(file: str, line: str) -> None:
+    program = next(name for name in PROGRAMS if line.startswith(name))
+    used = {word.partition("=")[0] for word in re.findall(r"--[a-z-]+", line)}
+
+    assert used <= flags(program), file
+
+
+def test_every_file_starts_ray_or_a_server_that_was_looked_at() -> None:
+    assert {file for file, _ in statements()} == {"compose.yaml", "ray-cluster.yaml", "slurm.sh"}
+
+
+def test_the_image_makes_the_locked_environment() -> None:
+    lines = (DEPLOY / "Dockerfile").read_text().splitlines()
+    copied = next(line for line in lines if line.startswith("COPY")).split()[1:-1]
+
+    assert all((ROOT / name).is_file() for name in copied)
+    assert "RUN make setup" in lines
+    dry = subprocess.run(["make", "--dry-run", "--always-make", "setup"], cwd=ROOT, capture_output=True, check=False)
+    assert dry.returncode == 0, dry.stderr
+    minor = int(re.findall(r"FROM python:3\.(\d+)", "\n".join(lines))[0])
+    assert minor in range(11, 14)
+
+
+@pytest.mark.parametrize("name", ["compose.yaml", "rayjob.yaml", "ray-cluster.yaml", "slurm.sh"])
+def test_every_cluster_asks_for_a_token_and_tells_gloo_its_interface(name: str) -> None:
+    text = (DEPLOY / name).read_text()
+
+    assert any(way in text for way in ("RAY_AUTH_TOKEN", "/tmp/.ray/auth_token: ", "authOptions:\n      mode: token"))
+    assert "GLOO_SOCKET_IFNAME" in text
+    assert "RAY_AUTH_MODE=token" in text + (DEPLOY / "Dockerfile").read_text()
+
+
+def test_compose_keeps_secrets_out_of_git_and_listens_on_loopback_alone() -> None:
+    services = yaml("compose.yaml")["services"]
+
+    assert [port for service in services.values() for port in service.get("ports", [])] == [
+        "127.0.0.1:5000:5000",
+        "127.0.0.1:8265:8265",
+    ]
+    assert "${RAY_AUTH_TOKEN:?" in services["ray-head"]["environment"]["RAY_AUTH_TOKEN"]
+    assert "${POSTGRES_PASSWORD:?" in services["postgres"]["environment"]["POSTGRES_PASSWORD"]
+    ignored = subprocess.run(["git", "check-ignore", "-q", "deploy/.env"], cwd=ROOT, check=False)
+    assert ignored.returncode == 0
+
+
+def test_compose_waits_for_services_that_there_are_and_reaches_them_by_name() -> None:
+    services = yaml("compose.yaml")["services"]
+    for service in services.values():
+        assert set(service.get("depends_on", [])) <= set(services)
+
+    assert services["ray-worker"]["environment"]["MLFLOW_TRACKING_URI"] == "http://mlflow:5000"
+    assert "--allowed-hosts mlflow:5000," in services["mlflow"]["command"]
+    assert "--address=ray-head:6379" in services["ray-worker"]["command"]
+    assert "--port=6379" in services["ray-head"]["command"]
+
+
+def test_the_job_runs_the_dag_in_the_disk_that_all_pods_share() -> None:
+    job = yaml("rayjob.yaml")
+    cluster = job["spec"]["rayClusterSpec"]
+    pods = [group["template"]["spec"] for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"])]
+
+    assert shlex.split(job["spec"]["entrypoint"]) == ["bash", "-c", "cd /work && dvc repro"]
+    for pod in pods:
+        (container,) = pod["containers"]
+        assert {"name": "work", "mountPath": "/work"} in container["volumeMounts"]
+        assert {mount["name"] for mount in container["volumeMounts"]} == {volume["name"] for volume in pod["volumes"]}
+        assert container["image"] == "dsn-pose"
+
+
+def test_there_are_nodes_enough_for_the_default_workers() -> None:
+    composed = yaml("compose.yaml")["services"]["ray-worker"]["deploy"]["replicas"]
+    (group,) = yaml("rayjob.yaml")["spec"]["rayClusterSpec"]["workerGroupSpecs"]
+    machines = yaml("ray-cluster.yaml")["provider"]["worker_ips"]
+
+    assert min(composed, group["replicas"], len(machines)) >= params.read(ROOT / "params.yaml")["cluster"]["workers"]
+
+
+def test_the_launchers_own_schema_takes_the_cluster_file() -> None:
+    launcher = import_module("ray.autoscaler._private.util")
+
+    launcher.validate_config(launcher.prepare_config(yaml("ray-cluster.yaml")))
+
+
+def test_the_slurm_script_is_sound_shell() -> None:
+    checked = subprocess.run(["bash", "-n", str(DEPLOY / "slurm.sh")], capture_output=True, text=True, check=False)
+
+    assert checked.returncode == 0, checked.stderr
+
+
+def test_the_walk_through_names_every_file(request: pytest.FixtureRequest) -> None:
+    page = Path(request.config.rootpath, "docs", "cluster.md").read_text()
+
+    assert [path.name for path in sorted(DEPLOY.iterdir()) if path.name not in page and path.name[0] != "."] == []

@@ -10,7 +10,7 @@ from pipeline import params
 from pipeline.cluster import ClusterConfig
 from pipeline.drawn.config import DrawConfig
 from pipeline.evaluation.evaluate import EvaluateConfig
-from pipeline.evaluation.stress import StressConfig
+from pipeline.evaluation.stress_config import StressConfig
 from pipeline.posetrack.index import DataConfig, PrepareConfig
 from pipeline.refusal import Refusal
 from pipeline.report.config import ReportConfig

@@ -11,8 +11,10 @@ from jaxtyping import Float64, UInt8
 from torch import Tensor
 
 from pipeline.artifacts import write_json
-from pipeline.evaluation.conditions import METHODS, Outcome, condition
-from pipeline.evaluation.degrade import Degradation, degraded_keyframes
+from pipeline.evaluation.conditions import Condition
+from pipeline.evaluation.degrade import Degradation, degraded
+from pipeline.evaluation.kinds import Donors
+from pipeline.evaluation.outcome import Outcome
 from pipeline.shards.batch import ClipBatch
 from pipeline.shards.crop import inverse, transform
 
@@ -39,9 +41,10 @@ def choose(keys: Sequence[str], degradations: Sequence[Degradation], *, count: i
 class Album:
     """Keeps the clips of the chosen examples while batches go by, and writes them in the end."""
 
-    def __init__(self, folder: Path, examples: Sequence[Example], *, clip: tuple[int, ...]) -> None:
-        """`clip` are the offsets of the T frames from the keyframe."""
-        self.folder, self.examples, self.clip = folder, {example.key: example for example in examples}, clip
+    def __init__(self, folder: Path, examples: Sequence[Example], *, clip: tuple[int, ...], donors: Donors) -> None:
+        """`clip` are the offsets of the T frames from the keyframe, `donors` the frames that may stand in."""
+        self.folder, self.examples = folder, {example.key: example for example in examples}
+        self.clip, self.donors = clip, donors
         self.entries: list[dict[str, Any]] = []
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -49,8 +52,8 @@ class Album:
         """Write the pictures of the batch's examples."""
         for row, key in enumerate(batch.keys):
             if key in self.examples:
-                keyframe = degraded_keyframes(batch, self.examples[key].how, clip=self.clip)[row]
-                self.entries.append(self._entry(batch, row, keyframe))
+                frames = degraded(batch, self.examples[key].how, clip=self.clip, donors=self.donors)
+                self.entries.append(self._entry(batch, row, frames[row, self.clip.index(0)]))
 
     def _entry(self, batch: ClipBatch, row: int, keyframe: UInt8[Tensor, "3 H W"]) -> dict[str, Any]:
         how, key = self.examples[batch.keys[row]].how, batch.keys[row]
@@ -76,8 +79,9 @@ class Album:
         complete = []
         for entry in self.entries:
             affine = np.array(entry["to_source"])
-            name = condition(entry["kind"], entry["severity"])
-            poses = {method: outcome.of(method, name).keypoints[rows[entry["key"]]] for method in METHODS}
+            condition = Condition(stride=1, degradation=self.examples[entry["key"]].how)
+            row = rows[entry["key"]]
+            poses = {method: outcome.of(method, condition).keypoints[row] for method in outcome.poses}
             complete.append(entry | {"poses": {method: _back(points, affine) for method, points in poses.items()}})
         write_json(self.folder / "examples.json", complete)
 

@@ -1,4 +1,4 @@
-"""The stress test: the keyframe is degraded, and the readouts are compared with honest controls.
+"""The stress test: clips are degraded, and the readouts are compared with honest controls.
 
 Every method crops by the bbox interpolated from the neighbouring labelled frames: the keyframe's own bbox is the extent
 of its keypoints, and would tell a blind method the pose.
@@ -6,24 +6,36 @@ of its keypoints, and would tell a blind method the pose.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 
-from dsn.checkpoint import Loaded
+from dsn.checkpoint import Loaded, load
 from dsn.network import DSN, SingleFrame
 from dsn.sight import sight
-from pipeline.artifacts import read_json, write_json
-from pipeline.evaluation.conditions import METHODS, Grid, Networks, Outcome, run_all, select
-from pipeline.evaluation.degrade import WORST, Kind
+from pipeline.artifacts import read_json, sha256, write_json
+from pipeline.evaluation.conditions import Condition, Grid
+from pipeline.evaluation.degrade import gather_donors
+from pipeline.evaluation.errors import labels_of
 from pipeline.evaluation.examples import Album, choose
+from pipeline.evaluation.kinds import Donors
+from pipeline.evaluation.methods import SEES, Networks
+from pipeline.evaluation.motion import BINS, EVERYONE, motion
+from pipeline.evaluation.outcome import Outcome, run_all, select
+from pipeline.evaluation.posetrack18 import is_evaluated
 from pipeline.evaluation.predict import refuse_misfit, table
 from pipeline.evaluation.progress import told
-from pipeline.evaluation.scorer import scorer_of_some
+from pipeline.evaluation.results import Measured, by_severity, headline, mean_retention, nested, rows
+from pipeline.evaluation.scorer import annotated_people, scorer_of_some
 from pipeline.evaluation.statistics import draw_videos
-from pipeline.evaluation.verdict import SEVERE, Curves, judge_kind, mean_retention, nested, rows
-from pipeline.posetrack.index import read_index
+from pipeline.evaluation.stress_config import StreamConfig, StressConfig
+from pipeline.evaluation.strides import footage_of, strided
+from pipeline.evaluation.verdict import SEVERE, Claim, Curves, judge_claim
+from pipeline.posetrack.index import Index, read_index
 from pipeline.refusal import Refusal
 from pipeline.shards.batch import ClipBatch
 from pipeline.shards.manifest import read_manifest
@@ -33,76 +45,59 @@ from pipeline.tracking.lineage import data_hash
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StressConfig:
-    """Which degradations are tried, and how (section `stress`)."""
+class Data:
+    """What the stress test reads."""
 
-    kinds: tuple[Kind, ...]
-    """What is done to the keyframe."""
-    severities: tuple[int, ...]
-    """How badly, from 1 to 5; clean keyframes are scored as well."""
-    seed: int
-    """Decides the degraded pixels, the examples, the draws of videos and, with `max_samples`, who is evaluated."""
-    batch_size: int
-    """Clips in one forward pass."""
-    max_samples: int | None
-    """The largest number of people evaluated; null evaluates all."""
-    draws: int
-    """Draws of videos behind the intervals."""
-    examples: int
-    """Clips shown in the report."""
-
-    def __post_init__(self) -> None:
-        """Refuse what tests nothing."""
-        if not self.kinds or len(set(self.kinds)) < len(self.kinds):
-            raise ValueError(f"kinds: got {list(self.kinds)}, wanted at least one and none twice")
-        ordered = sorted({severity for severity in self.severities if 1 <= severity <= WORST})
-        if list(self.severities) != ordered or not ordered or ordered[-1] < SEVERE:
-            wanted = f"ascending numbers from 1 to {WORST}, one of them at least {SEVERE}"
-            raise ValueError(f"severities: got {list(self.severities)}, wanted {wanted}")
-        for name in ("batch_size", "draws"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: got {getattr(self, name)}, wanted at least 1")
-        if self.max_samples is not None and self.max_samples < 1:
-            raise ValueError(f"max_samples: got {self.max_samples}, wanted at least 1 or null")
-        if self.examples < 0:
-            raise ValueError(f"examples: got {self.examples}, wanted at least 0")
+    index: Path
+    """Folder of the index, with the official ground truth."""
+    root: Path
+    """The dataset's folder, whose images strides above 1 read."""
+    val: Path
+    """Shards of val."""
 
 
-def stress(config: StressConfig, model: Loaded, control: Loaded, *, index: Path, val: Path, out: Path) -> None:
-    """Degrade val's keyframes; write metrics.json, curves.csv and examples/ into `out`.
+def stress(config: StressConfig, model: Loaded, control: Loaded, *, data: Data, out: Path) -> None:
+    """Degrade val's clips; write metrics.json, curves.csv, severity.csv and examples/ into `out`.
 
     Args:
         config: what is tried.
         model: the network under test, of both streams.
         control: the single-frame network, trained as long.
-        index: folder of the index, with the official ground truth.
-        val: shards of val.
+        data: what is read.
         out: where the results go.
 
     Raises:
         Refusal: an input is missing or does not fit, or nobody in val can be evaluated.
     """
-    networks = _networks(model, control)
+    networks = _networks(model, control, stream=_stream(config.single_stream))
     for loaded in (model, control):
-        refuse_misfit(loaded, read_manifest(val))
-    samples = [sample for sample in read_samples(val) if sample.score is None]
+        refuse_misfit(loaded, read_manifest(data.val))
+    samples = [sample for sample in read_samples(data.val) if sample.score is None]
     keys = chosen_keys(samples, limit=config.max_samples, seed=config.seed)
-    outcome = _run(config, networks, keys, val=val, out=out)
-    curves = _curves(config, outcome, index=index)
-    points = rows(curves, kinds=config.kinds, severities=config.severities)
-    pd.DataFrame(points).to_csv(out / "curves.csv", index=False, lineterminator="\n")
+    index = read_index(data.index)
+    outcome = _run(config, networks, keys, data=data, index=index, out=out)
+    measured = _measured(config, outcome, index=index, folder=data.index / "truth" / "val")
+    found = rows(measured)
+    pd.DataFrame(found).to_csv(out / "curves.csv", index=False, lineterminator="\n", float_format="%.6g")
+    points = headline(found)
+    pd.DataFrame(by_severity(points)).to_csv(out / "severity.csv", index=False, lineterminator="\n")
+    curves = measured.curves[EVERYONE]
+    claims = [Claim(kind=kind, stride=stride) for stride in config.strides for kind in config.kinds]
     write_json(
         out / "metrics.json",
         {
-            "data_hash": data_hash(read_json(val / "manifest.json")),
+            "data_hash": data_hash(read_json(data.val / "manifest.json")),
             "metric": curves.metric,
             "boxes": "neighbour",
             "people": len(outcome.samples),
             "left_out": sum(not can_be_evaluated(sample) for sample in samples),
             "videos": curves.videos,
+            "controls": list(curves.controls),
+            "controls_missing": [name for name in SEES if name not in curves.ap],
+            "motion": dict(measured.people),
             "retention": mean_retention(points),
             "methods": nested(points),
-            "verdict": {kind: judge_kind(curves, kind, severities=config.severities) for kind in config.kinds},
+            "verdict": {claim.name: judge_claim(curves, claim, grid=measured.grid) for claim in claims},
         },
     )
 
@@ -128,7 +123,7 @@ def chosen_keys(samples: list[ClipSample], *, limit: int | None, seed: int) -> t
     return tuple(keys[row] for row in drawn)
 
 
-def _networks(model: Loaded, control: Loaded) -> Networks:
+def _networks(model: Loaded, control: Loaded, *, stream: Loaded | None) -> Networks:
     if not isinstance(model.network, DSN) or not isinstance(control.network, SingleFrame):
         got = f"{type(model.network).__name__} and {type(control.network).__name__}"
         raise Refusal(f"stress: got {got}, wanted a registered DSN and a SingleFrame control; run `dvc repro`")
@@ -137,21 +132,75 @@ def _networks(model: Loaded, control: Loaded) -> Networks:
             "stress: got a network without a temporal readout that never sees the keyframe, wanted one with it, to "
             "compare with; such presets as single_frame are scored by `dvc repro evaluate` alone"
         )
-    return Networks(dual=model.network, single=control.network, model=model.config)
+    if stream is not None and (stream.config.clip, stream.config.input_size) != (
+        model.config.clip,
+        model.config.input_size,
+    ):
+        raise Refusal(
+            "stress.single_stream: got a network for other clips or crops, wanted the same offsets and input size as "
+            "the registered one's; train it with the same `model.clip` and `model.input_size`"
+        )
+    other = None if stream is None else stream.network
+    if isinstance(other, SingleFrame):
+        raise Refusal("stress.single_stream: got a SingleFrame, wanted a network that sees clips")
+    return Networks(dual=model.network, single=control.network, model=model.config, stream=other)
 
 
-def _run(config: StressConfig, networks: Networks, keys: tuple[str, ...], *, val: Path, out: Path) -> Outcome:
-    grid = Grid(kinds=config.kinds, severities=config.severities, seed=config.seed)
-    hard = [how for how in grid.degradations().values() if how.severity >= SEVERE]
-    examples = choose(keys, hard, count=config.examples, seed=config.seed)
-    album = Album(out / "examples", examples, clip=read_manifest(val).clip)
-    batches = evaluation_batches(
-        val, input_size=networks.model.input_size, batch_size=config.batch_size, bbox="neighbour"
+def _stream(config: StreamConfig | None) -> Loaded | None:
+    """The control that is trained apart, checked to be the one that params.yaml means."""
+    if config is None:
+        return None
+    weights = config.folder / "network.safetensors"
+    if not weights.is_file():
+        raise Refusal(f"stress.single_stream.folder: {weights} is no file; train it with `make ablate`, or set it null")
+    found = sha256(weights)
+    if found != config.sha256:
+        raise Refusal(f"stress.single_stream.sha256: got {config.sha256}, wanted {found}, as {weights} is")
+    return load(config.folder)
+
+
+def _grid(config: StressConfig) -> Grid:
+    return Grid(
+        kinds=config.kinds,
+        severities=config.severities,
+        targets=config.targets,
+        strides=config.strides,
+        seed=config.seed,
     )
-    chosen = _seen(batches, frozenset(keys), album=album)
-    outcome = run_all(networks, told(chosen, total=len(keys), what="stress"), grid=grid)
+
+
+def _run(
+    config: StressConfig, networks: Networks, keys: tuple[str, ...], *, data: Data, index: Index, out: Path
+) -> Outcome:
+    grid, wanted = _grid(config), frozenset(keys)
+    donors = _donors(config, networks, wanted, val=data.val)
+    found = [condition.degradation for condition in grid.conditions(1)]
+    hard = [how for how in found if how is not None and how.target == "keyframe" and how.severity >= SEVERE]
+    examples = choose(keys, hard, count=config.examples, seed=config.seed)
+    album = Album(out / "examples", examples, clip=read_manifest(data.val).clip, donors=donors)
+    batches = _batches(config, networks, val=data.val)
+    chosen = _seen(batches, wanted, album=album)
+    stride = partial(strided, footage=footage_of(index, data.root), clip=networks.clip)
+    outcome = run_all(networks, told(chosen, total=len(keys), what="stress"), grid=grid, stride=stride, donors=donors)
     album.close(outcome)
     return outcome
+
+
+def _batches(
+    config: StressConfig, networks: Networks, *, val: Path, keyframe_only: bool = False
+) -> Iterator[ClipBatch]:
+    size = networks.model.input_size
+    return evaluation_batches(
+        val, input_size=size, batch_size=config.batch_size, bbox="neighbour", keyframe_only=keyframe_only
+    )
+
+
+def _donors(config: StressConfig, networks: Networks, keys: frozenset[str], *, val: Path) -> Donors:
+    """Keyframes of those who are evaluated; none where no kind asks for them."""
+    if "foreign" not in config.kinds:
+        return Donors(frames=torch.zeros((0, 3, *networks.model.input_size), dtype=torch.uint8), videos=())
+    batches = _batches(config, networks, val=val, keyframe_only=True)
+    return gather_donors((select(batch, keys) for batch in batches), position=0)
 
 
 def _seen(batches: Iterable[ClipBatch], keys: frozenset[str], *, album: Album) -> Iterator[ClipBatch]:
@@ -163,15 +212,41 @@ def _seen(batches: Iterable[ClipBatch], keys: frozenset[str], *, album: Album) -
             yield chosen
 
 
-def _curves(config: StressConfig, outcome: Outcome, *, index: Path) -> Curves:
-    """AP of everything, on the videos and on draws of them."""
-    first = table(outcome.samples, outcome.of("final", "clean"))
-    scorer = scorer_of_some(read_index(index), index / "truth" / "val", rows=first)
-    times = draw_videos(len(scorer.videos), draws=config.draws, seed=config.seed)
+def _measured(config: StressConfig, outcome: Outcome, *, index: Index, folder: Path) -> Measured:
+    """AP of everything: of everyone with draws of the videos, and by motion."""
+    labels = labels_of(outcome.samples, skeleton=index.skeleton, by_head=is_evaluated(index.skeleton))
+    speed = motion(outcome.samples, labels, people=annotated_people(index))
+    bins = {name: (speed >= low) & (speed < high) for name, (low, high) in BINS.items()}
+    everyone = {EVERYONE: np.ones(len(speed), dtype=np.bool_)}
+    slices = everyone | {name: found for name, found in bins.items() if found.any()}
+    times = draw_videos(int(labels.video.max()) + 1, draws=config.draws, seed=config.seed)
+    return Measured(
+        outcome=outcome,
+        labels=labels,
+        skeleton=index.skeleton,
+        grid=_grid(config),
+        curves={
+            name: _curves(
+                outcome, who, index=index, folder=folder, config=config, draws=config.draws * (name == EVERYONE)
+            )
+            for name, who in slices.items()
+        },
+        people={name: int(found.sum()) for name, found in (everyone | bins).items()},
+        times=times,
+    )
+
+
+def _curves(outcome: Outcome, who: Any, *, index: Index, folder: Path, config: StressConfig, draws: int) -> Curves:
+    """AP of some of the people on the videos and on draws of them."""
+    first = table(outcome.samples, outcome.of("final", Condition(stride=1)))[who]
+    scorer = scorer_of_some(index, folder, rows=first)
+    times = draw_videos(len(scorer.videos), draws=draws, seed=config.seed)
     ap = {
         method: {
-            name: scorer.drawn(table(outcome.samples, poses), times) for name, poses in outcome.poses[method].items()
+            condition: scorer.drawn(table(outcome.samples, poses)[who], times)
+            for condition, poses in outcome.poses[method].items()
         }
-        for method in METHODS
+        for method in SEES
+        if method in outcome.poses
     }
     return Curves(metric=scorer.metric, ap=ap, videos=len(scorer.videos))

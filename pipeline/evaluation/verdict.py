@@ -2,18 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float64
 
-from pipeline.evaluation.conditions import BLIND, METHODS, condition
-from pipeline.evaluation.degrade import Kind
-from pipeline.evaluation.numbers import or_none
+from pipeline.evaluation.conditions import Condition, Grid
+from pipeline.evaluation.kinds import Kind
+from pipeline.evaluation.methods import CONTROLS, SEES
+from pipeline.evaluation.outcome import effective
 from pipeline.evaluation.statistics import FEWEST_VIDEOS, Interval, interval
 
-CONTROLS = ("single_frame", "copy", "interpolation")
-"""What the final readout has to beat."""
 SEVERE = 3
 """The claim is about severities from here on."""
 
@@ -26,78 +25,74 @@ class Curves:
 
     metric: str
     """What the AP is called: PoseTrack AP or OKS-AP."""
-    ap: Mapping[str, Mapping[str, Float64[np.ndarray, " R"]]]
+    ap: Mapping[str, Mapping[Condition, Float64[np.ndarray, " R"]]]
     videos: int
     """How many there are to draw from."""
 
-    def of(self, method: str, kind: Kind, severity: int) -> Float64[np.ndarray, " R"]:
-        """A method's AP under a degradation."""
-        return self.ap[method]["clean" if method in BLIND else condition(kind, severity)]
+    def of(self, method: str, condition: Condition) -> Float64[np.ndarray, " R"]:
+        """A method's AP under a condition."""
+        return self.ap[method][effective(method, condition)]
 
-    def retention(self, method: str, kind: Kind, severity: int) -> Float64[np.ndarray, " R"]:
-        """The share of its clean AP that a method keeps; NaN where it had none. A blind method keeps all."""
-        clean = self.of(method, kind, 0)
+    def retention(self, method: str, condition: Condition) -> Float64[np.ndarray, " R"]:
+        """The share of its clean AP that a method keeps; NaN where it had none. What sees nothing of it keeps all."""
+        clean = self.of(method, condition.clean)
         share = np.full_like(clean, np.nan)
-        np.divide(self.of(method, kind, severity), clean, out=share, where=clean > 0)
+        np.divide(self.of(method, condition), clean, out=share, where=clean > 0)
         return share
 
-
-def rows(curves: Curves, *, kinds: Sequence[Kind], severities: Sequence[int]) -> list[dict[str, Any]]:
-    """method, kind, severity, metric, ap (percent) and retention (share), with severity 0 for every kind."""
-    return [
-        {
-            "method": method,
-            "kind": kind,
-            "severity": severity,
-            "metric": curves.metric,
-            "ap": float(curves.of(method, kind, severity)[0]),
-            "retention": float(curves.retention(method, kind, severity)[0]),
-        }
-        for method in METHODS
-        for kind in kinds
-        for severity in (0, *severities)
-    ]
+    @property
+    def controls(self) -> tuple[str, ...]:
+        """Those that there are."""
+        return tuple(method for method in CONTROLS if method in self.ap)
 
 
-def nested(table: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, dict[str, float | None]]]:
-    """The rows as metrics.json has them: by method and kind, `clean`, `s3`, `retention_s3` and so on."""
-    found: dict[str, dict[str, dict[str, float | None]]] = {}
-    for row in table:
-        entry = found.setdefault(row["method"], {}).setdefault(row["kind"], {})
-        if row["severity"] == 0:
-            entry["clean"] = or_none(row["ap"])
-        else:
-            entry[f"s{row['severity']}"] = or_none(row["ap"])
-            entry[f"retention_s{row['severity']}"] = or_none(row["retention"])
-    return found
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """One kind of degradation of the keyframe at one stride."""
+
+    kind: Kind
+    stride: int
+
+    @property
+    def name(self) -> str:
+        """What it is called wherever it stands."""
+        return str(self.kind) if self.stride == 1 else f"{self.kind}, stride {self.stride}"
 
 
-def mean_retention(table: Sequence[Mapping[str, Any]]) -> float | None:
-    """The share of its clean AP that the final readout keeps, over all kinds at severe degradation."""
-    kept = [row["retention"] for row in table if row["method"] == "final" and row["severity"] >= SEVERE]
-    return or_none(float(np.mean(kept)))
-
-
-def judge_kind(curves: Curves, kind: Kind, *, severities: Sequence[int]) -> dict[str, str]:
-    """Whether the claim holds under one kind of degradation, and one sentence with the numbers.
+def judge_claim(curves: Curves, claim: Claim, *, grid: Grid) -> dict[str, str]:
+    """Whether the claim holds under one kind of degradation, and a few sentences with the numbers.
 
     It holds if at every severity from 3 on the final readout's AP is above every control's, and it keeps a larger
-    share of its clean AP than the single frame does, each with the 95 % interval of the difference above 0, and if its
-    clean AP is not below the single frame's. Shares are not compared with blind controls, which keep all they have.
+    share of its clean AP than each control that sees the keyframe, each with the 95 % interval of the difference above
+    0, and if its clean AP is not below the single frame's. Shares are not compared with blind controls, which keep all
+    they have.
     """
-    severe = [severity for severity in severities if severity >= SEVERE]
-    leads = {
-        (control, severity): interval(curves.of("final", kind, severity) - curves.of(control, kind, severity))
-        for control in CONTROLS
-        for severity in severe
+    severe = {
+        severity: grid.condition(claim.kind, severity, target="keyframe", stride=claim.stride)
+        for severity in grid.severities
+        if severity >= SEVERE
     }
-    kept = [
-        interval(curves.retention("final", kind, severity) - curves.retention("single_frame", kind, severity))
-        for severity in severe
-    ]
-    clean = interval(curves.of("final", kind, 0) - curves.of("single_frame", kind, 0))
-    finding = judge([*leads.values(), *kept], clean=clean, videos=curves.videos)
-    return {"holds": finding, "text": _sentence(curves, kind, finding=finding, leads=leads)}
+    leads = {
+        (control, severity): interval(curves.of("final", condition) - curves.of(control, condition))
+        for control in curves.controls
+        for severity, condition in severe.items()
+    }
+    kept = {
+        (control, severity): interval(curves.retention("final", condition) - curves.retention(control, condition))
+        for control in curves.controls
+        for severity, condition in severe.items()
+        if "keyframe" in SEES[control]
+    }
+    clean = Condition(stride=claim.stride)
+    lead = interval(curves.of("final", clean) - curves.of("single_frame", clean))
+    finding = judge([*leads.values(), *kept.values()], clean=lead, videos=curves.videos)
+    _, severity = _least(leads)
+    text = _sentence(curves, claim, condition=severe[severity], severity=severity)
+    return {
+        "holds": finding,
+        "text": f"{text} {_reason(leads, kept, clean=lead, videos=curves.videos)}: "
+        f"the claim {'is undecided' if finding == 'undecided' else finding}.",
+    }
 
 
 def judge(leads: Sequence[Interval], *, clean: Interval, videos: int) -> Finding:
@@ -109,26 +104,58 @@ def judge(leads: Sequence[Interval], *, clean: Interval, videos: int) -> Finding
     return "holds" if all(lead.low > 0 for lead in leads) and clean.value >= 0 else "undecided"
 
 
-def _sentence(curves: Curves, kind: Kind, *, finding: Finding, leads: Mapping[tuple[str, int], Interval]) -> str:
+def _least(leads: Mapping[tuple[str, int], Interval]) -> tuple[str, int]:
+    """Control and severity of the smallest lead; one that has no value is smaller still."""
+    return min(leads, key=lambda name: np.nan_to_num(leads[name].value, nan=-np.inf))
+
+
+def _sentence(curves: Curves, claim: Claim, *, condition: Condition, severity: int) -> str:
     """The numbers where the final readout leads least."""
-    (control, severity), least = min(leads.items(), key=lambda item: np.nan_to_num(item[1].value, nan=-np.inf))
-    ap = {name: _shown(curves.of(name, kind, severity)[0]) for name in ("final", *CONTROLS)}
-    clean = {name: _shown(curves.of(name, kind, 0)[0]) for name in ("final", "single_frame")}
-    kept = {name: _shown(100 * curves.retention(name, kind, severity)[0]) for name in ("final", "single_frame")}
+    ap = {name: shown(curves.of(name, condition)[0]) for name in ("final", *curves.controls)}
+    others = ", ".join(f"{named(name)} {ap[name]}" for name in curves.controls)
+    kept = {name: shown(100 * curves.retention(name, condition)[0]) for name in ("final", "single_frame")}
+    clean = {name: shown(curves.of(name, condition.clean)[0]) for name in ("final", "single_frame")}
+    where = "" if claim.stride == 1 else f" and with supporting frames {claim.stride} times as far"
     return (
-        f"Under {_named(kind)} of severity {severity} the final readout has {curves.metric} {ap['final']}, the single "
-        f"frame {ap['single_frame']}, the copy {ap['copy']} and the interpolation {ap['interpolation']}; its smallest "
-        f"lead, over {_named(control)}, is {_shown(least.value)} points (95 % interval {_shown(least.low)} to "
-        f"{_shown(least.high)}, videos: {curves.videos}); it keeps {kept['final']} % of its clean AP, the single frame "
-        f"{kept['single_frame']} %, and clean it has {clean['final']} against {clean['single_frame']}: "
-        f"the claim {'is undecided' if finding == 'undecided' else finding}."
+        f"Under {named(claim.kind)} of severity {severity}{where} the final readout has {curves.metric} {ap['final']}; "
+        f"of the controls: {others}. It keeps {kept['final']} % of its clean AP, the single frame "
+        f"{kept['single_frame']} %, and clean it has {clean['final']} against {clean['single_frame']}."
     )
 
 
-def _named(name: str) -> str:
+def _reason(
+    leads: Mapping[tuple[str, int], Interval],
+    kept: Mapping[tuple[str, int], Interval],
+    *,
+    clean: Interval,
+    videos: int,
+) -> str:
+    """The smallest lead, and all that speaks against the claim or leaves it open."""
+    control, severity = _least(leads)
+    least = leads[control, severity]
+    told = (
+        f"Its smallest lead, over {named(control)} at severity {severity}, is {shown(least.value)} points (95 % "
+        f"interval {shown(least.low)} to {shown(least.high)}, videos: {videos})"
+    )
+    if videos < FEWEST_VIDEOS:
+        return f"{told}, and with fewer than {FEWEST_VIDEOS} videos an interval says nothing"
+    weak = [name for (name, _), lead in leads.items() if not lead.low > 0]
+    less = [name for (name, _), lead in kept.items() if not lead.low > 0]
+    parts = [f"its AP is not clearly above that of {_listed(weak)}"] if weak else []
+    parts += [f"its share is not clearly above that of {_listed(less)}"] if less else []
+    parts += ["clean it is below the single frame"] if clean.value < 0 else []
+    return f"{told}; {'; '.join(parts)}" if parts else told
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(named(name) for name in dict.fromkeys(names))
+
+
+def named(name: str) -> str:
+    """A kind or method in words."""
     return name.replace("_", " ")
 
 
-def _shown(value: float) -> str:
+def shown(value: float) -> str:
     """One digit, and no negative zero."""
     return f"{round(float(value), 1) + 0.0:.1f}"

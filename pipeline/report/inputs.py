@@ -53,7 +53,7 @@ class Inputs:
     """By readout: key, keypoints (2K source pixels), scores and more."""
     stress: dict[str, Any]
     curves: pd.DataFrame
-    """method, kind, severity, metric, ap, retention."""
+    """Of the stress test's rows, those of the claim: method, kind, severity, metric, ap, retention and more."""
     examples: list[dict[str, Any]]
     """Degraded keyframes with the methods' poses."""
     pictures: Path
@@ -98,7 +98,7 @@ def read_inputs(sources: Sources) -> Inputs:
         joints=_read(pd.read_csv, sources.evaluation / "joints.csv", stage="evaluate"),
         predictions=_predictions(sources.evaluation / "predictions"),
         stress=_read(read_json, sources.stress / "metrics.json", stage="stress"),
-        curves=_read(pd.read_csv, sources.stress / "curves.csv", stage="stress"),
+        curves=_read(_headline, sources.stress / "curves.csv", stage="stress"),
         examples=_read(read_json, sources.stress / "examples" / "examples.json", stage="stress"),
         pictures=sources.stress / "examples",
         histories={run: _read(pd.read_csv, getattr(sources, run) / "history.csv", stage=run) for run in RUNS},
@@ -114,6 +114,13 @@ def read_inputs(sources: Sources) -> Inputs:
 def skeletons_from(path: Path) -> Skeleton:
     """The skeleton in a file."""
     return skeletons.from_dict(read_json(path))
+
+
+def _headline(path: Path) -> pd.DataFrame:
+    """Degraded keyframes at the stride of training, everyone, all joints."""
+    table = pd.read_csv(path)
+    wanted = (table["target"] == "keyframe") & (table["stride"] == 1)
+    return table[wanted & (table["motion"] == "all") & (table["joint"] == "all")].reset_index(drop=True)
 
 
 def _read(reader: Callable[[Path], Value], path: Path, *, stage: str) -> Value:

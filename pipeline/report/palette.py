@@ -36,17 +36,19 @@ KNOWN = (
     ("single_frame", "single frame", ("#75559f", "#b89ce6", "#d2adff"), "D", (4, 2)),
     ("interpolation", "interpolation", ("#937311", "#d8b64a", "#ffe26a"), "X", (4, 2)),
     ("copy", "copy of t-1", ("#ad4069", "#ea8bb0", "#ff9cc6"), "v", (2, 2)),
+    ("mean_heatmaps", "mean heatmaps", ("#3b7f97", "#79c0d8", "#8fe1ff"), "p", (2, 2)),
+    ("cut", "temporal stream cut", ("#a3542f", "#dd9873", "#ffb38a"), "<", (4, 2)),
+    ("still", "keyframe repeated", ("#50734c", "#97be92", "#b5f0ae"), ">", (4, 2)),
+    ("shuffled", "frames shuffled", ("#6a6a9e", "#a9a9de", "#c3c3ff"), "h", (4, 2)),
+    ("single_stream", "single stream", ("#8f5a7f", "#cf9ac0", "#f4b8e2"), "d", (4, 2)),
     ("mean_pose", "mean pose", ("#7b8188", "#989fa7", "#d3d7da"), ".", (1, 2)),
 )
 """Name, label, colours (light, dark, over pictures), marker, dash."""
 
 SPARE = (
-    ("#3b7f97", "#79c0d8", "#8fe1ff"),
-    ("#a3542f", "#dd9873", "#ffb38a"),
-    ("#50734c", "#97be92", "#b5f0ae"),
-    ("#6a6a9e", "#a9a9de", "#c3c3ff"),
-    ("#8f5a7f", "#cf9ac0", "#f4b8e2"),
     ("#77683d", "#b9aa7b", "#e3d193"),
+    ("#4f6f86", "#93b5cd", "#b0d8f4"),
+    ("#8a4a5e", "#cc8ea1", "#efb4c5"),
 )
 """Colours of methods that are not known here, in the order of their names."""
 

@@ -1,17 +1,39 @@
 """Small PoseTrack files that the tests of evaluation draw."""
 
+import importlib
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+from dsn.checkpoint import Loaded
+from dsn.network import build, build_single_frame, start_from
 from dsn.skeleton import POSETRACK
 from pipeline.evaluation.poseval import score_folders
 
 Json = dict[str, Any]
 VIDEO = "000001_mpii_test"
+CLIPS = importlib.import_module("tests.world.clips")
+
+
+@pytest.fixture(scope="session")
+def packed(drawn_world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder: Path = CLIPS.pack(drawn_world, tmp_path_factory.mktemp("packed"))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def loaded() -> tuple[Loaded, Loaded]:
+    """A DSN that starts from a single-frame network, and that network."""
+    torch.manual_seed(0)
+    config = CLIPS.model_config()
+    single, dual = build_single_frame(config, POSETRACK), build(config, POSETRACK)
+    start_from(dual, single)
+    networks = (dual.eval(), single.eval())
+    return tuple(Loaded(network=network, config=config, skeleton=POSETRACK) for network in networks)  # type: ignore[return-value]
 
 
 @pytest.fixture

@@ -11,45 +11,43 @@ import pytest
 import torch
 from jaxtyping import UInt8
 
-from dsn.checkpoint import Loaded
-from dsn.network import build, build_single_frame, start_from
+from dsn.checkpoint import Loaded, save
+from dsn.network import build
 from dsn.skeleton import POSETRACK
-from pipeline.evaluation.conditions import BLIND, METHODS, Grid, Networks, run_all, select, supporting_times
+from pipeline.artifacts import sha256
 from pipeline.evaluation.evaluate import EvaluateConfig, evaluate
-from pipeline.evaluation.predict import predict
-from pipeline.evaluation.stress import StressConfig, can_be_evaluated, chosen_keys, stress
+from pipeline.evaluation.kinds import Kind
+from pipeline.evaluation.methods import SEES
+from pipeline.evaluation.stress import Data, can_be_evaluated, chosen_keys, stress
+from pipeline.evaluation.stress_config import StreamConfig, StressConfig
 from pipeline.posetrack.index import read_index
 from pipeline.refusal import Refusal
-from pipeline.shards.reader import evaluation_batches
 
 clips = importlib.import_module("tests.world.clips")
 
 CONFIG = StressConfig(
-    kinds=("black", "noise"), severities=(1, 4), seed=0, batch_size=16, max_samples=None, draws=10, examples=3
+    kinds=("black", "noise"),
+    severities=(1, 4),
+    targets=("keyframe",),
+    strides=(1,),
+    single_stream=None,
+    seed=0,
+    batch_size=16,
+    max_samples=None,
+    draws=10,
+    examples=3,
 )
+METHODS = tuple(method for method in SEES if method != "single_stream")
+SOME: tuple[Kind, ...] = ("foreign", "motion_blur")
+KEPT = ["method", "target", "kind", "severity", "stride", "motion", "joint"]
 
 
 @pytest.fixture(scope="module")
-def packed(drawn_world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder: Path = clips.pack(drawn_world, tmp_path_factory.mktemp("packed"))
-    return folder
-
-
-@pytest.fixture(scope="module")
-def loaded() -> tuple[Loaded, Loaded]:
-    """A DSN that starts from a single-frame network, and that network."""
-    torch.manual_seed(0)
-    config = clips.model_config()
-    single, dual = build_single_frame(config, POSETRACK), build(config, POSETRACK)
-    start_from(dual, single)
-    networks = (dual.eval(), single.eval())
-    return tuple(Loaded(network=network, config=config, skeleton=POSETRACK) for network in networks)  # type: ignore[return-value]
-
-
-@pytest.fixture(scope="module")
-def stressed(packed: Path, loaded: tuple[Loaded, Loaded], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def stressed(
+    packed: Path, drawn_world: Path, loaded: tuple[Loaded, Loaded], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     out = tmp_path_factory.mktemp("stress")
-    stress(CONFIG, *loaded, index=packed / "index", val=packed / "val", out=out)
+    stress(CONFIG, *loaded, data=data_of(packed, drawn_world), out=out)
     return out
 
 
@@ -59,6 +57,10 @@ def evaluated(packed: Path, loaded: tuple[Loaded, Loaded], tmp_path_factory: pyt
     config = EvaluateConfig(batch_size=16, readouts=("final", "temporal"), flip_test=True)
     evaluate(config, loaded[0], index=packed / "index", train=packed / "train", val=packed / "val", out=out)
     return out
+
+
+def data_of(packed: Path, root: Path) -> Data:
+    return Data(index=packed / "index", root=root, val=packed / "val")
 
 
 def read(path: Path) -> Any:
@@ -71,54 +73,57 @@ def image(path: Path) -> UInt8[np.ndarray, "H W 3"]:
 
 def test_every_method_is_scored_under_every_kind_and_severity(stressed: Path) -> None:
     curves = pd.read_csv(stressed / "curves.csv")
+    everyone = curves[(curves["motion"] == "all") & (curves["joint"] == "all")]
 
-    assert list(curves.columns) == ["method", "kind", "severity", "metric", "ap", "retention"]
-    found = set(curves[["method", "kind", "severity"]].itertuples(index=False, name=None))
+    assert list(curves.columns[:7]) == KEPT
+    found = set(everyone[["method", "kind", "severity"]].itertuples(index=False, name=None))
     assert found == {(m, k, s) for m in METHODS for k in CONFIG.kinds for s in (0, *CONFIG.severities)}
+    assert not curves.duplicated(KEPT).any()
+    assert everyone[["ap", "retention", "rescue", "harm", "pckh_0.50", "calibration_error"]].notna().any().all()
+    single = everyone[everyone["method"] == "single_frame"]
+    assert set(single["rescue"].dropna()) | set(single["harm"].dropna()) == {0.0}
 
 
-def test_a_degraded_keyframe_changes_only_those_who_see_it(packed: Path, loaded: tuple[Loaded, Loaded]) -> None:
-    networks = Networks(dual=loaded[0].network, single=loaded[1].network, model=loaded[0].config)  # type: ignore[arg-type]
-    batches = list(evaluation_batches(packed / "val", input_size=(64, 48), batch_size=8, bbox="neighbour"))[:1]
+def test_joints_and_motions_have_rows_of_their_own(stressed: Path) -> None:
+    curves = pd.read_csv(stressed / "curves.csv")
+    people = read(stressed / "metrics.json")["motion"]
 
-    outcome = run_all(networks, batches, grid=Grid(kinds=("black", "noise"), severities=(5,), seed=0))
-
-    assert {method: set(by_name) for method, by_name in outcome.poses.items()} == {
-        method: {"clean"} if method in BLIND else {"clean", "black-5", "noise-5"} for method in METHODS
-    }
-    for method in ("final", "single_frame"):
-        scores = {name: outcome.of(method, name).scores for name in ("clean", "black-5", "noise-5")}
-        assert not np.allclose(scores["clean"], scores["black-5"])
-        assert not np.allclose(scores["black-5"], scores["noise-5"])
-    assert outcome.of("temporal", "black-5") is outcome.of("temporal", "clean")
+    assert set(curves["joint"]) - {"all"} == {POSETRACK.joints[joint] for joint in POSETRACK.scored}
+    assert set(curves["motion"]) == {name for name, count in people.items() if count}
+    assert 0 < sum(count for name, count in people.items() if name != "all") <= people["all"]
 
 
-def test_work_shared_between_conditions_gives_what_the_whole_network_gives(
-    packed: Path, loaded: tuple[Loaded, Loaded]
+def test_the_plotted_table_has_a_column_for_each_method(stressed: Path) -> None:
+    assert set(pd.read_csv(stressed / "severity.csv").columns) == {"severity", *METHODS}
+
+
+@pytest.mark.parametrize("targets", [("keyframe", "supporting", "all")])
+def test_the_whole_grid_runs_with_farther_frames_and_a_single_stream(
+    packed: Path, drawn_world: Path, loaded: tuple[Loaded, Loaded], tmp_path: Path, targets: tuple[Any, ...]
 ) -> None:
-    dual, single = loaded
-    networks = Networks(dual=dual.network, single=single.network, model=dual.config)  # type: ignore[arg-type]
-    batches = list(evaluation_batches(packed / "val", input_size=(64, 48), batch_size=8, bbox="neighbour"))[:2]
+    dual = loaded[0]
+    stream = replace(dual.config, encoder=replace(dual.config.encoder, inputs="all"))
+    torch.manual_seed(1)
+    save(tmp_path / "stream", build(stream, POSETRACK), config=stream, skeleton=POSETRACK)
+    known = StreamConfig(folder=tmp_path / "stream", sha256=sha256(tmp_path / "stream" / "network.safetensors"))
+    config = replace(
+        CONFIG, kinds=SOME, severities=(3,), targets=targets, strides=(1, 2), single_stream=known, max_samples=40
+    )
 
-    outcome = run_all(networks, batches, grid=Grid(kinds=("black",), severities=(5,), seed=0))
-    whole = predict(dual.network, batches, model=dual.config, readouts=("final", "temporal"))
-    alone = predict(single.network, batches, model=dual.config, readouts=("final",))
+    stress(config, *loaded, data=data_of(packed, drawn_world), out=tmp_path)
 
-    for method, rows in (("final", whole["final"]), ("temporal", whole["temporal"]), ("single_frame", alone["final"])):
-        np.testing.assert_allclose(outcome.of(method, "clean").scores, np.stack(rows["scores"].tolist()), atol=1e-5)
-
-
-def test_copying_is_the_single_frame_pose_one_frame_earlier(packed: Path, loaded: tuple[Loaded, Loaded]) -> None:
-    dual, single = loaded
-    networks = Networks(dual=dual.network, single=single.network, model=dual.config)  # type: ignore[arg-type]
-    batch = next(evaluation_batches(packed / "val", input_size=(64, 48), batch_size=8, bbox="neighbour"))
-    earlier = batch.frames.clone()
-    earlier[:, 2] = batch.frames[:, 1]
-
-    outcome = run_all(networks, [batch], grid=Grid(kinds=("black",), severities=(5,), seed=0))
-    wanted = predict(single.network, [replace(batch, frames=earlier)], model=dual.config, readouts=("final",))["final"]
-
-    np.testing.assert_allclose(outcome.of("copy", "clean").scores, np.stack(wanted["scores"].tolist()), atol=1e-5)
+    metrics, curves = read(tmp_path / "metrics.json"), pd.read_csv(tmp_path / "curves.csv")
+    assert metrics["controls_missing"] == []
+    assert set(metrics["verdict"]) == {*SOME, *(f"{kind}, stride 2" for kind in SOME)}
+    everyone = curves[(curves["motion"] == "all") & (curves["joint"] == "all")]
+    assert len(everyone) == (len(METHODS) + 1) * len(SOME) * len(targets) * 2 * 2
+    with pytest.raises(Refusal, match=r"stress\.single_stream\.sha256: got 0, wanted "):
+        stress(
+            replace(config, single_stream=replace(known, sha256="0")),
+            *loaded,
+            data=data_of(packed, drawn_world),
+            out=tmp_path,
+        )
 
 
 def test_the_verdict_gives_a_finding_and_a_sentence_for_each_kind(stressed: Path) -> None:
@@ -158,9 +163,9 @@ def test_examples_have_pictures_truth_and_every_methods_pose(stressed: Path) -> 
 
 
 def test_a_second_run_writes_the_same(
-    packed: Path, loaded: tuple[Loaded, Loaded], stressed: Path, tmp_path: Path
+    packed: Path, drawn_world: Path, loaded: tuple[Loaded, Loaded], stressed: Path, tmp_path: Path
 ) -> None:
-    stress(CONFIG, *loaded, index=packed / "index", val=packed / "val", out=tmp_path)
+    stress(CONFIG, *loaded, data=data_of(packed, drawn_world), out=tmp_path)
 
     assert (tmp_path / "metrics.json").read_text() == (stressed / "metrics.json").read_text()
     assert (tmp_path / "curves.csv").read_text() == (stressed / "curves.csv").read_text()
@@ -189,11 +194,13 @@ def test_a_split_in_which_nobody_can_be_evaluated_is_refused() -> None:
         chosen_keys([clips.sample(0, neighbour_bbox=None)], limit=None, seed=0)
 
 
-def test_networks_in_each_others_place_are_refused(packed: Path, loaded: tuple[Loaded, Loaded], tmp_path: Path) -> None:
+def test_networks_in_each_others_place_are_refused(
+    packed: Path, drawn_world: Path, loaded: tuple[Loaded, Loaded], tmp_path: Path
+) -> None:
     dual, single = loaded
 
     with pytest.raises(Refusal, match="got SingleFrame and DSN, wanted a registered DSN and a SingleFrame control"):
-        stress(CONFIG, single, dual, index=packed / "index", val=packed / "val", out=tmp_path)
+        stress(CONFIG, single, dual, data=data_of(packed, drawn_world), out=tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -204,28 +211,15 @@ def test_networks_in_each_others_place_are_refused(packed: Path, loaded: tuple[L
         ({"severities": (3, 6)}, "from 1 to 5"),
         ({"kinds": ()}, "kinds: got .., wanted at least one"),
         ({"draws": 0}, "draws: got 0"),
+        ({"targets": ("all",)}, "targets: got .*, wanted keyframe among them"),
+        ({"strides": (2,)}, "strides: got .*, wanted 1 among them"),
+        ({"strides": (1, 0)}, "strides: got 0, wanted at least 1"),
         ({"max_samples": 0}, "max_samples: got 0"),
     ],
 )
 def test_a_test_of_nothing_is_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         replace(CONFIG, **change)
-
-
-def test_a_selection_keeps_rows_together() -> None:
-    batch = clips.batch(3)
-
-    chosen = select(batch, frozenset({batch.keys[2]}))
-
-    assert chosen.keys == (batch.keys[2],)
-    assert chosen.samples == (batch.samples[2],)
-    assert torch.equal(chosen.frames[0], batch.frames[2])
-
-
-def test_times_are_those_of_the_frames_really_used() -> None:
-    samples = [clips.sample(0, frames_used=(4, 4, 5, 6, 9))]
-
-    assert supporting_times(samples, position=2).tolist() == [[-1, -1, 1, 4]]
 
 
 def test_evaluation_reports_readouts_beside_the_mean_pose(packed: Path, evaluated: Path) -> None:

@@ -1,21 +1,27 @@
 import numpy as np
 import pytest
 
+from pipeline.evaluation.conditions import Condition, Grid
+from pipeline.evaluation.results import by_severity, mean_retention, nested
 from pipeline.evaluation.statistics import Interval
-from pipeline.evaluation.verdict import Curves, judge, judge_kind, mean_retention, nested, rows
+from pipeline.evaluation.verdict import Claim, Curves, judge, judge_claim
 
 SPREAD = np.array([0.0, -1.0, 0.0, 1.0])
+GRID = Grid(kinds=("noise",), severities=(4,), targets=("keyframe",), strides=(1,), seed=0)
+CLEAN = Condition(stride=1)
+BAD = GRID.condition("noise", 4, target="keyframe", stride=1)
+CLAIM = Claim(kind="noise", stride=1)
 
 
 def curves(final: tuple[float, float], *, copy: float = 30.0, videos: int = 20) -> Curves:
     """`final` is AP clean and under noise of severity 4; the single frame falls from 60 to 10."""
     clean, degraded = final
     ap = {
-        "final": {"clean": clean + SPREAD, "noise-4": degraded + SPREAD},
-        "single_frame": {"clean": 60 + SPREAD, "noise-4": 10 + SPREAD},
-        "temporal": {"clean": 45 + SPREAD},
-        "copy": {"clean": copy + SPREAD},
-        "interpolation": {"clean": 35 + SPREAD},
+        "final": {CLEAN: clean + SPREAD, BAD: degraded + SPREAD},
+        "single_frame": {CLEAN: 60 + SPREAD, BAD: 10 + SPREAD},
+        "temporal": {CLEAN: 45 + SPREAD},
+        "copy": {CLEAN: copy + SPREAD},
+        "interpolation": {CLEAN: 35 + SPREAD},
     }
     return Curves(metric="PoseTrack AP", ap=ap, videos=videos)
 
@@ -43,45 +49,75 @@ def test_the_claim_needs_every_lead_apart_from_0_and_no_clean_loss(
 
 
 def test_the_claim_holds_where_the_final_readout_is_above_every_control() -> None:
-    verdict = judge_kind(curves((62.0, 50.0)), "noise", severities=(1, 4))
+    verdict = judge_claim(curves((62.0, 50.0)), CLAIM, grid=GRID)
 
     assert verdict["holds"] == "holds"
     assert verdict["text"] == (
-        "Under noise of severity 4 the final readout has PoseTrack AP 50.0, the single frame 10.0, the copy 30.0 "
-        "and the interpolation 35.0; its smallest lead, over interpolation, is 15.0 points "
-        "(95 % interval 15.0 to 15.0, videos: 20); it keeps 80.6 % of its clean AP, the single frame 16.7 %, "
-        "and clean it has 62.0 against 60.0: the claim holds."
+        "Under noise of severity 4 the final readout has PoseTrack AP 50.0; of the controls: single frame 10.0, copy "
+        "30.0, interpolation 35.0. It keeps 80.6 % of its clean AP, the single frame 16.7 %, and clean it has 62.0 "
+        "against 60.0. Its smallest lead, over interpolation at severity 4, is 15.0 points (95 % interval 15.0 to "
+        "15.0, videos: 20): the claim holds."
     )
 
 
 def test_the_claim_does_not_hold_where_copying_is_better() -> None:
-    verdict = judge_kind(curves((62.0, 50.0), copy=55.0), "noise", severities=(4,))
+    verdict = judge_claim(curves((62.0, 50.0), copy=55.0), CLAIM, grid=GRID)
 
     assert verdict["holds"] == "does not hold"
-    assert "over copy, is -5.0 points" in verdict["text"]
+    assert "over copy at severity 4, is -5.0 points" in verdict["text"]
+    assert "its AP is not clearly above that of copy: the claim does not hold." in verdict["text"]
 
 
-def test_rows_give_ap_and_the_share_kept() -> None:
-    table = rows(curves((60.0, 45.0)), kinds=("noise",), severities=(4,))
+def test_the_claim_does_not_hold_where_it_costs_clean_accuracy() -> None:
+    verdict = judge_claim(curves((55.0, 50.0)), CLAIM, grid=GRID)
 
-    by = {(row["method"], row["severity"]): (row["ap"], row["retention"]) for row in table}
-    assert by["final", 0] == (60.0, 1.0)
-    assert by["final", 4] == (45.0, 0.75)
-    assert by["copy", 4] == (30.0, 1.0)
-    assert {row["metric"] for row in table} == {"PoseTrack AP"}
+    assert verdict["holds"] == "does not hold"
+    assert "; clean it is below the single frame: the claim does not hold." in verdict["text"]
+
+
+def test_a_claim_on_few_videos_is_undecided_and_says_why() -> None:
+    verdict = judge_claim(curves((62.0, 50.0), videos=4), CLAIM, grid=GRID)
+
+    assert verdict["holds"] == "undecided"
+    assert verdict["text"].endswith("and with fewer than 5 videos an interval says nothing: the claim is undecided.")
+
+
+def test_claims_at_other_strides_have_names_of_their_own() -> None:
+    assert Claim(kind="motion_blur", stride=1).name == "motion_blur"
+    assert Claim(kind="motion_blur", stride=4).name == "motion_blur, stride 4"
+
+
+def test_what_is_blind_to_a_condition_keeps_everything() -> None:
+    found = curves((60.0, 45.0))
+
+    assert found.retention("final", BAD)[0] == 0.75
+    assert found.retention("copy", BAD)[0] == 1.0
+
+
+def row(method: str, severity: int, *, ap: float, kept: float, kind: str = "noise") -> dict[str, object]:
+    return {"method": method, "kind": kind, "severity": severity, "ap": ap, "retention": kept}
 
 
 def test_nested_rows_have_no_nan() -> None:
-    table = rows(curves((0.0, 0.0)), kinds=("noise",), severities=(4,))
+    table = [row("final", 0, ap=0.0, kept=np.nan), row("final", 4, ap=0.0, kept=np.nan)]
 
     assert nested(table)["final"]["noise"] == {"clean": 0.0, "s4": 0.0, "retention_s4": None}
     assert mean_retention(table) is None
 
 
 def test_the_mean_retention_is_of_severe_degradation_alone() -> None:
+    cells = (("final", 1, 0.9), ("final", 3, 0.6), ("final", 5, 0.4), ("copy", 5, 1.0))
+
+    assert mean_retention(
+        [row(method, severity, ap=1.0, kept=kept) for method, severity, kept in cells]
+    ) == pytest.approx(0.5)
+
+
+def test_the_plotted_table_averages_over_kinds() -> None:
     table = [
-        {"method": method, "kind": "noise", "severity": severity, "ap": 1.0, "retention": kept}
-        for method, severity, kept in (("final", 1, 0.9), ("final", 3, 0.6), ("final", 5, 0.4), ("copy", 5, 1.0))
+        row("final", 3, ap=40.0, kept=1.0),
+        row("final", 3, ap=20.0, kept=1.0, kind="black"),
+        row("copy", 3, ap=7.0, kept=1.0),
     ]
 
-    assert mean_retention(table) == pytest.approx(0.5)
+    assert by_severity(table) == [{"severity": 3, "final": 30.0, "copy": 7.0}]

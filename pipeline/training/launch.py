@@ -16,6 +16,7 @@ from pipeline.training.checkpoints import Checkpoints, read_history
 from pipeline.training.follow import following
 from pipeline.training.job import Job, run_name
 from pipeline.training.recipe import Row
+from pipeline.training.shared import refuse_unshared
 from pipeline.training.storage import RunFolder
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ def train(job: Job, out: Path, *, listen: Callable[[Row], None]) -> Outcome:
         Refusal: the job cannot be run, or was ended by SIGTERM.
     """
     _check(job)
+    refuse_unshared(job.cluster.storage_path)
     name = run_name(job)
     folder = RunFolder(f"{job.cluster.storage_path}/{name}")
     _announce(folder, name, storage=job.cluster.storage)

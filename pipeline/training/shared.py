@@ -1,0 +1,57 @@
+"""Look, before the first step, whether all hosts of a cluster reach the place for checkpoints."""
+
+import secrets
+import socket
+
+from fsspec.core import url_to_fs
+
+from pipeline.refusal import Refusal
+
+
+def refuse_unshared(storage: str) -> None:
+    """Refuse a place that a host of the cluster does not reach; a cluster of one host reaches every place.
+
+    The driver leaves a small file there, each host that can train looks for it, and it is removed.
+
+    Args:
+        storage: an absolute path, or a URL that fsspec knows.
+
+    Raises:
+        Refusal: a host does not find what the driver wrote.
+    """
+    import ray  # noqa: PLC0415  (after the environment is set)
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy  # noqa: PLC0415
+
+    known = ray.nodes()  # type: ignore[no-untyped-call]
+    nodes = [node["NodeID"] for node in known if node["Alive"] and node["Resources"].get("CPU")]
+    if len(nodes) < 2:
+        return
+    token = secrets.token_hex(16)
+    files, path = url_to_fs(storage)
+    files.makedirs(path, exist_ok=True)
+    probe = f".probe-{token}"
+    files.pipe_file(f"{path}/{probe}", token.encode())
+    look = ray.remote(num_cpus=0)(_unlike)
+    try:
+        strategies = [NodeAffinitySchedulingStrategy(node, soft=False) for node in nodes]
+        found = ray.get([look.options(scheduling_strategy=one).remote(storage, probe, token) for one in strategies])
+    finally:
+        files.rm_file(f"{path}/{probe}")
+    missing = sorted(host for host in found if host is not None)
+    if missing:
+        raise Refusal(
+            f"cluster.storage: {storage} is not the same place on {', '.join(missing)} as on {socket.gethostname()}, "
+            "where the driver runs; wanted a folder that all hosts share at the same path, or a URL such as "
+            "s3://BUCKET/RUNS, for a run goes on from its checkpoints on any of them"
+        )
+
+
+def _unlike(storage: str, probe: str, token: str) -> str | None:
+    """This host's name and address, where the probe is not there as it was written."""
+    from ray.util import get_node_ip_address  # noqa: PLC0415
+
+    files, path = url_to_fs(storage)
+    place = f"{path}/{probe}"
+    if files.exists(place) and files.cat_file(place) == token.encode():
+        return None
+    return f"{socket.gethostname()} ({get_node_ip_address()})"  # type: ignore[no-untyped-call]

@@ -5,7 +5,7 @@ import sys
 import typer
 
 from pipeline.refusal import Refusal
-from pipeline.verbs import clusters, configuration, data, evaluation, networks
+from pipeline.verbs import clusters, configuration, data, evaluation, inference, networks
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(configuration.config, name="config")
@@ -14,6 +14,7 @@ for verb in (
     configuration.doctor,
     data.check,
     data.browse,
+    inference.predict,
     evaluation.score,
     networks.describe,
     networks.import_weights,

@@ -11,7 +11,7 @@ from pipeline.artifacts import write_text
 from pipeline.browse.clips import Choice, Shown, Variation, read_clips
 from pipeline.browse.page import render
 from pipeline.browse.paint import Canvas, grid, mosaic
-from pipeline.browse.video import write_video
+from pipeline.pages.video import write_video
 from pipeline.refusal import Refusal
 from pipeline.shards.manifest import read_manifest
 from pipeline.shards.store import Folder

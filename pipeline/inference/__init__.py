@@ -1,0 +1,1 @@
+"""Poses in videos that nobody annotated."""

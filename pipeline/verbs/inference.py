@@ -1,0 +1,58 @@
+"""Verbs that use a network on footage of one's own."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+
+def predict(
+    sources: Annotated[list[str], typer.Argument(help="Videos, folders of images, or patterns in quotes.")],
+    model: Annotated[str, typer.Option(help="models:/NAME@ALIAS, models:/NAME/VERSION, or a network's folder.")],
+    boxes: Annotated[
+        str, typer.Option(help="File with boxes: PoseTrack18's JSON, mmpose's or PoseWarper's; or `detect`.")
+    ],
+    out: Annotated[Path, typer.Option(help="New folder for JSON, CSV and videos.")],
+    detector: Annotated[
+        Literal[
+            "fasterrcnn_mobilenet_v3_large_320_fpn", "fasterrcnn_mobilenet_v3_large_fpn", "fasterrcnn_resnet50_fpn_v2"
+        ],
+        typer.Option(help="Torchvision's, for `--boxes detect`."),
+    ] = "fasterrcnn_mobilenet_v3_large_fpn",
+    detector_weights: Annotated[Path | None, typer.Option(help="The file that torchvision published for it.")] = None,
+    min_score: Annotated[float, typer.Option(help="Leave out boxes below this score.", min=0, max=1)] = 0.3,
+    smooth: Annotated[
+        Literal["none", "one-euro", "savgol"], typer.Option(help="Over time: as frames come, or looking 3 ahead.")
+    ] = "none",
+    fps: Annotated[float, typer.Option(help="Frames a second of images, which do not say.")] = 25.0,
+    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")] = "cpu",
+    params: Annotated[Path, typer.Option(help="Says where the registry is.")] = Path("params.yaml"),
+    *,
+    online: Annotated[bool, typer.Option(help="Hand on each frame before the next; tells the latency.")] = False,
+    overlay: Annotated[bool, typer.Option(help="Write a video that shows the poses.")] = True,
+    json: Annotated[bool, typer.Option(help="Print the record of every frame as JSON.")] = False,
+) -> None:
+    """Poses of everybody in videos: PoseTrack18's JSON, COCO's results, CSV, and a video that shows them.
+
+    Ctrl-C ends it after the frame in hand, with files that hold what was read, and exit code 130.
+
+    Example: python -m pipeline predict street.mp4 --model models:/dsn-pose@champion --boxes boxes.json --out poses
+    """
+    from pipeline.inference.job import PredictConfig, predict_all, shown
+
+    config = PredictConfig(
+        model=model,
+        boxes="detect" if boxes == "detect" else Path(boxes),
+        detector=detector,
+        detector_weights=detector_weights,
+        min_score=min_score,
+        smoothing=smooth,
+        is_online=online,
+        with_overlay=overlay,
+        fps=fps,
+        device=device,
+    )
+    record = predict_all(sources, out, config, params_file=params)
+    print(shown(record, out, as_json=json))
+    if record["is_interrupted"]:
+        raise typer.Exit(130)

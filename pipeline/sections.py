@@ -13,6 +13,7 @@ from pipeline.evaluation.evaluate import EvaluateConfig
 from pipeline.evaluation.stress_config import StressConfig
 from pipeline.posetrack.index import DataConfig, PrepareConfig
 from pipeline.refusal import Refusal
+from pipeline.release.card import CardConfig
 from pipeline.report.config import ReportConfig
 from pipeline.search.config import TuneConfig, first_values
 from pipeline.shards.fitness import refuse_few
@@ -24,6 +25,7 @@ from pipeline.training.config import TrainConfig
 from pipeline.training.start import WeightsConfig
 
 SECTIONS: dict[str, type[Any]] = {
+    "card": CardConfig,
     "cluster": ClusterConfig,
     "data": DataConfig,
     "draw": DrawConfig,

@@ -5,15 +5,26 @@ from pathlib import Path
 from pipeline import params
 from pipeline.artifacts import read_json, write_json
 from pipeline.entry import run_stage
+from pipeline.release.card import CardConfig, card
 from pipeline.tracking.config import TrackingConfig
-from pipeline.tracking.registry import register
+from pipeline.tracking.registration import register
+
+PARAMS = Path("params.yaml")
 
 
 def main(model: Path, run: Path, out: Path) -> None:
-    """Register the run's model once, under the alias `candidate`."""
-    config = params.load(Path("params.yaml"), "tracking", into=TrackingConfig)
+    """Register the run's model once, with its card, under the alias `candidate`."""
+    config = params.load(PARAMS, "tracking", into=TrackingConfig)
     trained = read_json(run)
-    version = register(config, model, run_id=trained["run_id"], tags=trained["tags"], alias="candidate")
+    text = card(
+        params.load(PARAMS, "card", into=CardConfig),
+        name=config.model,
+        trained=trained,
+        network=read_json(model / "model.json")["model"],
+        joints=len(read_json(model / "skeleton.json")["joints"]),
+    )
+    run_id, tags = trained["run_id"], trained["tags"]
+    version = register(config, model, run_id=run_id, tags=tags, card=text, alias="candidate")
     write_json(out, {"name": version.name, "version": version.version, "run_id": version.run_id, "tags": version.tags})
 
 

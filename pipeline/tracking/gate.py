@@ -1,17 +1,12 @@
 """The gate before the alias `champion`: a candidate must not lose what the champion has."""
 
-import hashlib
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-
-from filelock import FileLock
 
 from pipeline.refusal import Refusal
 from pipeline.tracking.config import TrackingConfig
+from pipeline.tracking.locks import alone
 from pipeline.tracking.registry import Version, find, point, tag
 
 
@@ -175,7 +170,7 @@ def promote(
         What promotion.json says.
     """
     candidate = measured(version, evaluation=evaluation, stress=stress)
-    with FileLock(lock_file(tracking)):
+    with alone(tracking):
         current = find(tracking, alias="champion")
         decision = decide(candidate, current, config)
         tag(tracking, version=version, tags=candidate.tags | {"gate.decision": decision.reason})
@@ -199,13 +194,3 @@ def _crown(tracking: TrackingConfig, version: str, *, current: Version | None) -
     if current is not None and current.version != version:
         point(tracking, alias="previous", version=current.version)
     point(tracking, alias="champion", version=version)
-
-
-def lock_file(tracking: TrackingConfig) -> Path:
-    """What promotions on this host wait for: beside an SQLite file, for a server in the folder for temporary files."""
-    uri = tracking.resolved_uri
-    if uri.startswith("sqlite:///"):
-        database = Path(uri.removeprefix("sqlite:///"))
-        return database.with_name(f"{database.name}.promote.lock")
-    digest = hashlib.sha256(uri.encode()).hexdigest()[:16]
-    return Path(tempfile.gettempdir(), f"dsn-pose-{os.getuid()}-{digest}.promote.lock")

@@ -1,6 +1,7 @@
 """What waits to be sent to a tracking server, which may be away for a while."""
 
 import logging
+import re
 import threading
 import time
 from collections import deque
@@ -136,7 +137,7 @@ def patiently(call: Callable[[], Result], *, patience: float = PATIENCE_SECONDS,
                 raise
             if time.monotonic() + pause > deadline:
                 raise Refusal(
-                    f"{what}: the tracking server was away for {patience:.0f} s ({_line(error)}); "
+                    f"{what}: the tracking server was away for {patience:.0f} s ({one_line(error)}); "
                     "start it, and then this stage again"
                 ) from error
             log.warning("%s waits for the tracking server", what)
@@ -151,6 +152,7 @@ def passes(error: Exception) -> bool:
     return not isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError | NotADirectoryError)
 
 
-def _line(error: Exception) -> str:
-    text = " ".join(str(error).split())
+def one_line(error: Exception) -> str:
+    """An error's text, not too long, and without credentials that may stand in an address."""
+    text = re.sub(r"://[^/@\s]+@", "://", " ".join(str(error).split()))
     return text if len(text) < 200 else f"{text[:200]} ..."

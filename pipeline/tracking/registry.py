@@ -11,17 +11,14 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from pipeline.artifacts import sha256
 from pipeline.refusal import Refusal
 from pipeline.tracking.address import InRegistry
 from pipeline.tracking.config import TrackingConfig
+from pipeline.tracking.contents import DATA, DIGESTS, registered_network, verify
 from pipeline.tracking.server import connect
 
-FOLDER = "model"
+FOLDER = "package"
 """The folder of a run's files that holds the registered model."""
-
-WEIGHTS = "network.safetensors"
-"""The file whose digest a version carries."""
 
 OR_ELSE = "or name another registry by MLFLOW_TRACKING_URI or tracking.uri"
 
@@ -36,24 +33,11 @@ class Version:
     tags: dict[str, str]
 
 
-def register(config: TrackingConfig, model: Path, *, run_id: str, tags: Mapping[str, str], alias: str) -> Version:
-    """Register the model that the run logged, once per run, and point `alias` at its version."""
-    client = connect(config)
-    if not _has_model(client, config.model):
-        client.create_registered_model(config.model)
-    found = client.search_model_versions(f"name = '{config.model}' and run_id = '{run_id}'")
-    version = found[0] if found else client.create_model_version(config.model, f"runs:/{run_id}/{FOLDER}", run_id)
-    for key, value in {**tags, "sha256": sha256(model / WEIGHTS)}.items():
-        client.set_model_version_tag(config.model, version.version, key, value)
-    client.set_registered_model_alias(config.model, alias, version.version)
-    return _plain(client.get_model_version(config.model, version.version))
-
-
 def find(config: TrackingConfig, *, alias: str) -> Version | None:
     """The version that an alias points at; None where there is none."""
     client = connect(config)
     try:
-        return _plain(client.get_model_version_by_alias(config.model, alias))
+        return plain(client.get_model_version_by_alias(config.model, alias))
     except MlflowException as error:
         if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
             return None
@@ -80,7 +64,7 @@ def resolved(config: TrackingConfig, place: InRegistry) -> Version:
     """
     client = connect(config)
     where = f"the registry at {config.shown_uri}"
-    if not _has_model(client, place.name):
+    if not has_model(client, place.name):
         names = sorted(model.name for model in client.search_registered_models())
         raise Refusal(f"{where} holds no model {place.name}, only {names}; run `dvc repro register`, {OR_ELSE}")
     if place.version is None:
@@ -88,9 +72,9 @@ def resolved(config: TrackingConfig, place: InRegistry) -> Version:
         if place.alias not in aliases:
             known = ", ".join(f"{alias} (version {version})" for alias, version in sorted(aliases.items())) or "none"
             raise Refusal(f"{where}: {place.name} has no alias {place.alias}; its aliases: {known}")
-        return _plain(client.get_model_version(place.name, aliases[place.alias]))
+        return plain(client.get_model_version(place.name, aliases[place.alias]))
     try:
-        return _plain(client.get_model_version(place.name, place.version))
+        return plain(client.get_model_version(place.name, place.version))
     except MlflowException as error:
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise
@@ -102,27 +86,26 @@ def resolved(config: TrackingConfig, place: InRegistry) -> Version:
 
 @contextmanager
 def fetched(config: TrackingConfig, *, version: Version) -> Iterator[Path]:
-    """The files of a version in a temporary folder, whose weights are the ones that were registered.
+    """The files of a version's network in a temporary folder; they are the ones that were registered.
 
     Raises:
-        Refusal: its weights are not those of its sha256 tag.
+        Refusal: they are not, or the version was not registered by this project.
     """
+    what = f"{version.name} version {version.version}"
+    if DIGESTS not in version.tags:
+        raise Refusal(f"{what} has no tag {DIGESTS}: it was not registered to its end; run `dvc repro register`")
     with tempfile.TemporaryDirectory(prefix="dsn-pose-model-") as folder:
-        source = f"runs:/{version.run_id}/{FOLDER}"
-        download_artifacts(source, dst_path=folder, tracking_uri=config.resolved_uri)
-        model = Path(folder, FOLDER)
-        digest = sha256(model / WEIGHTS)
-        if digest != version.tags["sha256"]:
-            raise Refusal(
-                f"{version.name} version {version.version}: got weights with sha256 {digest}, wanted "
-                f"{version.tags['sha256']}; the stored file was changed after registration, so register the model again"
-            )
+        source = f"runs:/{version.run_id}/{FOLDER}/{DATA}"
+        model = Path(download_artifacts(source, dst_path=folder, tracking_uri=config.resolved_uri))
+        verify(model, registered_network(version.tags), what=what)
         yield model
 
 
-def _has_model(client: MlflowClient, name: str) -> bool:
+def has_model(client: MlflowClient, name: str) -> bool:
+    """Whether a model of this name was ever registered."""
     return bool(client.search_registered_models(f"name = '{name}'"))
 
 
-def _plain(version: ModelVersion) -> Version:
+def plain(version: ModelVersion) -> Version:
+    """MLflow's version as later stages need it."""
     return Version(name=version.name, version=str(version.version), run_id=str(version.run_id), tags=dict(version.tags))

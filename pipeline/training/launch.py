@@ -143,4 +143,5 @@ def _collect(name: str, checkpoints: Checkpoints, out: Path) -> Outcome:
         history = read_history(folder)
     with checkpoints.fetched(best.step) as folder:
         shutil.copytree(folder / "model", out, dirs_exist_ok=True)
+        shutil.copyfile(folder / "raw" / "network.safetensors", out / "raw.safetensors")
     return Outcome(name=name, best=best.scores or {}, history=history)

@@ -1,14 +1,21 @@
 """A real MLflow on SQLite, created once; every test has a model name of its own in it."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
+from dsn import checkpoint
+from dsn.network import build
+from dsn.skeleton import POSETRACK
 from pipeline.tracking.config import TrackingConfig
-from pipeline.tracking.registry import Version, register
+from pipeline.tracking.registration import register
+from pipeline.tracking.registry import Version
 from pipeline.tracking.runs import start_run
 from pipeline.tracking.server import connect
+from tests.world.clips import model_config
 
 
 @pytest.fixture(scope="session")
@@ -27,23 +34,29 @@ def tracking(database: str, request: pytest.FixtureRequest) -> TrackingConfig:
     return TrackingConfig(uri=database, experiment="tests", model=request.node.name)
 
 
-@pytest.fixture
-def model(tmp_path: Path) -> Path:
-    """A folder of a trained network, as far as the registry looks at it."""
-    folder = tmp_path / "model"
-    folder.mkdir()
-    (folder / "network.safetensors").write_bytes(b"weights")
-    (folder / "model.json").write_text("{}")
+@pytest.fixture(scope="session")
+def random_network(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny network with random weights, as training leaves it. Read it only."""
+    folder = tmp_path_factory.mktemp("random") / "model"
+    config = model_config()
+    torch.manual_seed(0)
+    checkpoint.save(folder, build(config, POSETRACK), config=config, skeleton=POSETRACK)
+    shutil.copyfile(folder / "network.safetensors", folder / "raw.safetensors")
     return folder
 
 
 @pytest.fixture
-def trained(tracking: TrackingConfig, model: Path) -> Callable[[], str]:
-    """Makes a finished run that kept the model; gives its id."""
+def model(random_network: Path, tmp_path: Path) -> Path:
+    """A test's own copy of it."""
+    return Path(shutil.copytree(random_network, tmp_path / "model"))
+
+
+@pytest.fixture
+def trained(tracking: TrackingConfig) -> Callable[[], str]:
+    """Makes a finished run; gives its id."""
 
     def train() -> str:
         run = start_run(tracking, "train", tags={})
-        run.log_file(model, folder="model")
         run.finish()
         return run.run_id
 
@@ -55,6 +68,6 @@ def version(tracking: TrackingConfig, model: Path, trained: Callable[[], str]) -
     """Registers a new version."""
 
     def add() -> Version:
-        return register(tracking, model, run_id=trained(), tags={"data.train": "d1"}, alias="candidate")
+        return register(tracking, model, run_id=trained(), tags={"data.train": "d1"}, card="card", alias="candidate")
 
     return add

@@ -8,7 +8,8 @@ import pytest
 
 from pipeline.refusal import Refusal
 from pipeline.tracking.config import TrackingConfig
-from pipeline.tracking.gate import GateConfig, Standing, decide, from_tags, lock_file, measured, promote
+from pipeline.tracking.gate import GateConfig, Standing, decide, from_tags, measured, promote
+from pipeline.tracking.locks import lock_file
 from pipeline.tracking.registry import Version, find, point
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
@@ -174,10 +175,10 @@ def test_a_champion_crowned_by_hand_is_not_replaced(tracking: TrackingConfig, ve
     assert promote(tracking, LIMITS, version=second.version, **metrics(ap=99.0))["promoted"] is False
 
 
-def test_promotions_on_one_host_wait_for_one_file(tracking: TrackingConfig, tmp_path: Path) -> None:
+def test_changes_on_one_host_wait_for_one_file(tracking: TrackingConfig, tmp_path: Path) -> None:
     local = replace(tracking, uri=f"sqlite:///{tmp_path}/mlflow.db")
     server = replace(tracking, uri="https://user:secret@mlflow.example")
 
-    assert lock_file(local) == tmp_path / "mlflow.db.promote.lock"
+    assert lock_file(local) == tmp_path / "mlflow.db.registry.lock"
     assert lock_file(server) == lock_file(server)
     assert "secret" not in str(lock_file(server))

@@ -7,10 +7,6 @@ import pytest
 import torch
 
 from dsn import checkpoint
-from dsn.config import ModelConfig
-from dsn.network import build_single_frame
-from dsn.skeleton import POSETRACK
-from pipeline import params
 from pipeline.refusal import Refusal
 from pipeline.tracking.address import InRegistry, parse
 from pipeline.tracking.config import TrackingConfig
@@ -19,18 +15,7 @@ from pipeline.tracking.registry import Version, point
 
 Add = Callable[[], Version]
 
-ROOT = Path(__file__).parents[3]
-
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
-
-
-@pytest.fixture
-def model(tmp_path: Path) -> Path:
-    """A folder of a network with random weights, in place of the bare files of the other tests."""
-    config = params.load(ROOT / "params.yaml", "model", into=ModelConfig)
-    torch.manual_seed(0)
-    checkpoint.save(tmp_path / "model", build_single_frame(config, POSETRACK), config=config, skeleton=POSETRACK)
-    return tmp_path / "model"
 
 
 def test_an_alias_a_version_a_folder_and_a_stages_file_lead_to_the_same_network(

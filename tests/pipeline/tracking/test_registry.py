@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -5,36 +6,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from pipeline.artifacts import sha256
 from pipeline.refusal import Refusal
 from pipeline.tracking.config import TrackingConfig
-from pipeline.tracking.registry import Version, fetched, find, point, register, tag
+from pipeline.tracking.registry import Version, fetched, find, point, tag
 from pipeline.tracking.server import connect
 
 Add = Callable[[], Version]
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
-
-
-def test_a_version_carries_its_run_its_tags_and_the_digest_of_its_weights(
-    tracking: TrackingConfig, model: Path, trained: Callable[[], str]
-) -> None:
-    run_id = trained()
-
-    version = register(tracking, model, run_id=run_id, tags={"data.train": "d1"}, alias="candidate")
-
-    wanted = {"data.train": "d1", "sha256": sha256(model / "network.safetensors")}
-    assert version == Version(name=tracking.model, version="1", run_id=run_id, tags=wanted)
-    assert find(tracking, alias="candidate") == version
-
-
-def test_a_run_is_registered_once(tracking: TrackingConfig, model: Path, trained: Callable[[], str]) -> None:
-    run_id = trained()
-
-    first, second = (register(tracking, model, run_id=run_id, tags={}, alias="candidate") for _ in range(2))
-
-    assert first == second
-    assert len(connect(tracking).search_model_versions(f"name = '{tracking.model}'")) == 1
 
 
 def test_the_candidate_is_the_version_registered_last(tracking: TrackingConfig, version: Add) -> None:
@@ -70,22 +49,51 @@ def test_tags_are_added_to_a_version(tracking: TrackingConfig, version: Add) -> 
     assert found.tags == added.tags | {"gate.ap": "51.5"}
 
 
-def test_a_versions_files_are_those_that_were_registered(tracking: TrackingConfig, version: Add, model: Path) -> None:
+def test_the_files_of_a_versions_network_are_those_that_were_registered(
+    tracking: TrackingConfig, version: Add, model: Path
+) -> None:
     with fetched(tracking, version=version()) as folder:
-        assert {path.name: path.read_bytes() for path in folder.iterdir()} == {
-            path.name: path.read_bytes() for path in model.iterdir()
-        }
+        found = {path.name: path.read_bytes() for path in folder.iterdir()}
 
+    crop = found.pop("crop.json")
+    assert found == {path.name: path.read_bytes() for path in model.iterdir()}
+    assert json.loads(crop) == {"padding": 1.25, "size": [64, 48], "colours": "RGB"}
     assert not folder.exists()
+
+
+def stored(tracking: TrackingConfig, version: Version) -> Path:
+    """Where a version's network lies in the artifact store."""
+    return Path(urlsplit(connect(tracking).get_run(version.run_id).info.artifact_uri).path, "package", "data", "model")
 
 
 def test_weights_changed_after_registration_are_refused(tracking: TrackingConfig, version: Add) -> None:
     added = version()
-    stored = Path(urlsplit(connect(tracking).get_run(added.run_id).info.artifact_uri).path)
-    (stored / "model" / "network.safetensors").write_bytes(b"tampered")
+    (stored(tracking, added) / "network.safetensors").write_bytes(b"tampered")
 
     with (
-        pytest.raises(Refusal, match=f"version 1: got weights with sha256 .*, wanted {added.tags['sha256']}"),
+        pytest.raises(Refusal, match=rf"version 1: network\.safetensors: got sha256 .*, wanted {added.tags['sha256']}"),
+        fetched(tracking, version=added),
+    ):
+        pass
+
+
+def test_a_file_planted_after_registration_is_refused(tracking: TrackingConfig, version: Add) -> None:
+    added = version()
+    (stored(tracking, added) / "python_model.pkl").write_bytes(b"planted")
+
+    with (
+        pytest.raises(Refusal, match=r"version 1: the file python_model\.pkl was added after registration"),
+        fetched(tracking, version=added),
+    ):
+        pass
+
+
+def test_a_file_taken_away_after_registration_is_refused(tracking: TrackingConfig, version: Add) -> None:
+    added = version()
+    (stored(tracking, added) / "skeleton.json").unlink()
+
+    with (
+        pytest.raises(Refusal, match=r"version 1: the file skeleton\.json is missing"),
         fetched(tracking, version=added),
     ):
         pass

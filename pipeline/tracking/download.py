@@ -1,0 +1,27 @@
+"""What MLflow's own loader fetched, checked before a network is made of it."""
+
+from pathlib import Path
+
+from mlflow.store.artifact.models_artifact_repo import REGISTERED_MODEL_META_FILE_NAME
+from mlflow.tracking import MlflowClient
+
+from pipeline import params
+from pipeline.refusal import Refusal
+from pipeline.tracking.contents import DIGESTS, registered_network, verify
+
+
+def verify_fetched(folder: Path) -> None:
+    """`verify` the network's folder among files that MLflow fetched by a `models:` URI.
+
+    MLflow notes beside them which version they are; the tags are asked of the registry that it is set to. Files that
+    came from elsewhere belong to no version, and nothing says what they should be.
+    """
+    note = folder.parents[1] / REGISTERED_MODEL_META_FILE_NAME
+    if not note.is_file():
+        return
+    told = params.read(note)
+    name, version = str(told["model_name"]), str(told["model_version"])
+    tags = MlflowClient().get_model_version(name, version).tags
+    if DIGESTS not in tags:
+        raise Refusal(f"{name} version {version} has no tag {DIGESTS}: it was not registered by `dvc repro register`")
+    verify(folder, registered_network(tags), what=f"{name} version {version}")

@@ -5,7 +5,7 @@ import sys
 import typer
 
 from pipeline.refusal import Refusal
-from pipeline.verbs import clusters, configuration, data, evaluation, inference, networks
+from pipeline.verbs import clusters, configuration, data, evaluation, inference, networks, registry
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(configuration.config, name="config")
@@ -18,6 +18,8 @@ for verb in (
     evaluation.score,
     networks.describe,
     networks.import_weights,
+    registry.lineage,
+    registry.rollback,
 ):
     app.command()(verb)
 

@@ -109,6 +109,12 @@ def _describe(name: str, error: Any) -> str:
             return f"{where}: got {error['input']!r}; {error['msg'][0].lower()}{error['msg'][1:]}"
 
 
+def outs(lock: Path) -> dict[Path, str]:
+    """DVC's hash of every output that a dvc.lock knows, by its path."""
+    stages = read(lock).get("stages", {}).values()
+    return {Path(out["path"]): str(out["md5"]) for stage in stages for out in stage.get("outs", []) if "md5" in out}
+
+
 def closest(word: str, known: list[str]) -> str:
     """` (did you mean ...?)` for a misspelt word, or nothing."""
     match = difflib.get_close_matches(word, known, n=1)

@@ -14,13 +14,13 @@ from pipeline.evaluation.stress_config import StressConfig
 from pipeline.posetrack.index import DataConfig, PrepareConfig
 from pipeline.refusal import Refusal
 from pipeline.release.card import CardConfig
+from pipeline.release.gate import GateConfig
 from pipeline.report.config import ReportConfig
 from pipeline.search.config import TuneConfig, first_values
 from pipeline.shards.fitness import refuse_few
 from pipeline.shards.reader import ReaderConfig
 from pipeline.shards.recipe import ShardConfig
 from pipeline.tracking.config import TrackingConfig
-from pipeline.tracking.gate import GateConfig
 from pipeline.training.config import TrainConfig
 from pipeline.training.start import WeightsConfig
 

@@ -6,8 +6,9 @@ from pathlib import Path
 from pipeline import params
 from pipeline.artifacts import read_json, write_json
 from pipeline.entry import run_stage
+from pipeline.release.gate import GateConfig
+from pipeline.release.promotion import promote
 from pipeline.tracking.config import TrackingConfig
-from pipeline.tracking.gate import GateConfig, promote
 
 LOG = logging.getLogger(__name__)
 PARAMS = Path("params.yaml")

@@ -8,6 +8,7 @@ from pipeline.refusal import Refusal
 
 MEASURED = "## Measured"
 """The heading of the part that stages evaluate, stress and promote fill in."""
+CUT = " ... (cut off; promotion.json and the tags hold all of it)\n"
 LONGEST = 5000
 """Characters that MLflow's databases have room for."""
 
@@ -80,13 +81,18 @@ def _is_hash(key: str) -> bool:
     return key.startswith(("data.", "dvc.out.", "manifest.")) or key in {"git.sha", "config.sha256"}
 
 
-def completed(text: str, measured: str) -> str:
-    """A card with what was measured; what stood there before is gone. A text that is no card stays as it is."""
+def completed(text: str, *, measured: str) -> str:
+    """A card with what was measured; what stood there before is gone. A text that is no card stays as it is.
+
+    What there is no room for is cut off, and the card says so.
+    """
     before, heading, rest = text.partition(f"{MEASURED}\n")
     if not heading:
         return text
     _, following, after = rest.partition("\n## ")
-    return _fitting(f"{before}{heading}\n{measured}\n{following}{after}")
+    room = LONGEST - len(before) - len(heading) - len(following) - len(after) - len(CUT) - 2
+    shown = measured if len(measured) <= room else f"{measured[:room]}{CUT}"
+    return f"{before}{heading}\n{shown.rstrip()}\n{following}{after}"
 
 
 def _fitting(text: str) -> str:

@@ -11,6 +11,8 @@ DIGESTS = "sha256.files"
 """The tag that holds the SHA-256 of every file of a version, by its path; a version without it is not complete."""
 DATA = "data/model"
 """Where a version's network lies among its files."""
+RECORDED = "lineage"
+"""The folder of a version's files that holds dvc.lock and params.yaml."""
 READ = ("network.safetensors", "model.json", "skeleton.json", "crop.json")
 """Files of the network that are opened when it is loaded."""
 

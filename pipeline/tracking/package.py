@@ -11,7 +11,8 @@ import numpy as np
 from pipeline.artifacts import read_json, write_json
 from pipeline.refusal import Refusal
 from pipeline.shards.crop import PADDING
-from pipeline.tracking.contents import DATA
+from pipeline.tracking.contents import DATA, RECORDED
+from pipeline.tracking.lineage import RECORDS
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", UserWarning)  # MLflow warns of types of its own while it is imported
@@ -32,6 +33,8 @@ REQUIRED = (
 
 def write_package(model: Path, out: Path) -> None:
     """Make of a trained model the folder that is registered, at `out`, which must not be there.
+
+    What DVC knows of the outputs and the params lie in it too: behind training, dvc.lock holds what it wrote.
 
     Raises:
         Refusal: training left something out.
@@ -55,6 +58,9 @@ def write_package(model: Path, out: Path) -> None:
             input_example=example(frames=frames),
             pip_requirements=[f"{name}=={version(name)}" for name in REQUIRED],
         )
+    (out / RECORDED).mkdir()
+    for record in (path for path in map(Path, RECORDS) if path.is_file()):
+        shutil.copyfile(record, out / RECORDED / record.name)
 
 
 def _crop(model: dict[str, object]) -> dict[str, object]:

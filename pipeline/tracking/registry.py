@@ -1,7 +1,8 @@
 """The model registry: versions of one model, and the aliases that say what each is for."""
 
+import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,16 +10,19 @@ from pathlib import Path
 from mlflow.artifacts import download_artifacts
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.models_artifact_repo import REGISTERED_MODEL_META_FILE_NAME
 from mlflow.tracking import MlflowClient
 
 from pipeline.refusal import Refusal
 from pipeline.tracking.address import InRegistry
 from pipeline.tracking.config import TrackingConfig
-from pipeline.tracking.contents import DATA, DIGESTS, registered_network, verify
+from pipeline.tracking.contents import DATA, DIGESTS, digests, registered_network, verify
 from pipeline.tracking.server import connect
 
 FOLDER = "package"
 """The folder of a run's files that holds the registered model."""
+WEIGHTS = "network.safetensors"
+"""The file of a network's folder that holds the averaged weights."""
 
 OR_ELSE = "or name another registry by MLFLOW_TRACKING_URI or tracking.uri"
 
@@ -54,6 +58,13 @@ def tag(config: TrackingConfig, *, version: str, tags: Mapping[str, str]) -> Non
     client = connect(config)
     for key, value in tags.items():
         client.set_model_version_tag(config.model, version, key, value)
+
+
+def describe(config: TrackingConfig, *, version: str, change: Callable[[str], str]) -> None:
+    """Change a version's description."""
+    client = connect(config)
+    before = client.get_model_version(config.model, version).description or ""
+    client.update_model_version(config.model, version, change(before))
 
 
 def resolved(config: TrackingConfig, place: InRegistry) -> Version:
@@ -99,6 +110,27 @@ def fetched(config: TrackingConfig, *, version: Version) -> Iterator[Path]:
         model = Path(download_artifacts(source, dst_path=folder, tracking_uri=config.resolved_uri))
         verify(model, registered_network(version.tags), what=what)
         yield model
+
+
+def every(config: TrackingConfig) -> list[Version]:
+    """All versions of the model, newest first."""
+    found = map(plain, connect(config).search_model_versions(f"name = '{config.model}'"))
+    return sorted(found, key=lambda version: int(version.version), reverse=True)
+
+
+def changed_files(config: TrackingConfig, *, version: Version) -> Iterator[tuple[str, str]]:
+    """Name of each stored file of a version that is not as it was registered, and what is wrong with it.
+
+    MLflow's own note beside them, which it writes while it loads a version, is no file of the version.
+    """
+    wanted: dict[str, str] = json.loads(version.tags[DIGESTS])
+    with tempfile.TemporaryDirectory(prefix="dsn-pose-model-") as folder:
+        source = f"runs:/{version.run_id}/{FOLDER}"
+        stored = digests(Path(download_artifacts(source, dst_path=folder, tracking_uri=config.resolved_uri)))
+    stored.pop(REGISTERED_MODEL_META_FILE_NAME, None)
+    for name in sorted(stored.keys() | wanted.keys()):
+        if stored.get(name) != wanted.get(name):
+            yield name, f"got sha256 {stored.get(name, 'none')}, registered {wanted.get(name, 'none')}"
 
 
 def has_model(client: MlflowClient, name: str) -> bool:

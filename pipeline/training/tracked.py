@@ -1,43 +1,47 @@
 """A training run with its record: an MLflow run, and the small files that later stages read."""
 
 import csv
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from pipeline.artifacts import write_json
 from pipeline.cluster import connected
 from pipeline.shards.manifest import manifest_bytes
 from pipeline.tracking.config import TrackingConfig
-from pipeline.tracking.lineage import lineage
+from pipeline.tracking.lineage import RECORDS, provenance
 from pipeline.tracking.runs import start_run
 from pipeline.tracking.tracker import Tracker
 from pipeline.training.job import SPLITS, Job
 from pipeline.training.launch import Outcome, train
+from pipeline.training.machine import machine
 from pipeline.training.recipe import Row
 
 
 def train_tracked(job: Job, out: Path, tracking: TrackingConfig, *, name: str) -> None:
     """Run `job` and write `out/model` (the best network), `out/run.json` and `out/history.csv`."""
-    manifests: dict[str, Any] = {split: json.loads(manifest_bytes(job.split(split))) for split in SPLITS}
-    tags = lineage(manifests)
-    tracker = start_run(tracking, name, tags=tags)
-    tracker.log_params({key: value for key, value in job.to_dict().items() if key not in {"shards", "start"}})
-
-    def listen(row: Row) -> None:
-        tracker.log_metrics({key: value for key, value in row.items() if key != "step"}, step=int(row["step"]))
-
-    try:
-        with connected():
-            outcome = train(job, out / "model", listen=listen)
-    except BaseException:
-        tracker.finish(failed=True)
-        raise
+    manifests: dict[str, bytes] = {split: manifest_bytes(job.split(split)) for split in SPLITS}
+    config = {key: value for key, value in job.to_dict().items() if key not in {"shards", "start"}}
+    config["reader"]["store"].pop("cache")  # a place on this machine
+    with connected():
+        tags = provenance(manifests, config=config, shards=job.shards) | machine(job.cluster)
+        tracker = start_run(tracking, name, tags=tags)
+        try:
+            tracker.log_params(config)
+            outcome = train(job, out / "model", listen=partial(_listen, tracker))
+        except BaseException:
+            tracker.finish(failed=True)
+            raise
     _record(outcome, job, out, tracker, tags=tags)
     tracker.log_file(out / "model", folder="model")
+    for record in (path for path in map(Path, RECORDS) if path.is_file()):
+        tracker.log_file(record, folder="lineage")
     tracker.finish()
+
+
+def _listen(tracker: Tracker, row: Row) -> None:
+    tracker.log_metrics({key: value for key, value in row.items() if key != "step"}, step=int(row["step"]))
 
 
 def _record(outcome: Outcome, job: Job, out: Path, tracker: Tracker, *, tags: Mapping[str, str]) -> None:

@@ -13,9 +13,9 @@ from pipeline.evaluation.evaluate import EvaluateConfig, evaluate
 from pipeline.evaluation.pck import grouped, pck
 from pipeline.evaluation.stress import Data, stress
 from pipeline.evaluation.stress_config import StressConfig
+from pipeline.release.promotion import measured
 from pipeline.shards.manifest import read_manifest
 from pipeline.shards.reader import evaluation_batches
-from pipeline.tracking.gate import measured
 from tests.world import formats
 from tests.world.formats import STICK
 

@@ -1,0 +1,149 @@
+"""Promotion: the gate's decision becomes the aliases `champion` and `previous`, and stands on the version."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from pipeline.evaluation.statistics import FEWEST_VIDEOS, paired_bootstrap
+from pipeline.refusal import Refusal
+from pipeline.release.card import completed
+from pipeline.release.gate import GateConfig, Standing, decide
+from pipeline.release.latency import slowdown
+from pipeline.tracking.address import InRegistry
+from pipeline.tracking.config import TrackingConfig
+from pipeline.tracking.locks import alone
+from pipeline.tracking.models import load_model
+from pipeline.tracking.registry import Version, describe, find, point, resolved, tag
+
+DECISIONS = "gate.decisions"
+"""The tag with all that was ever decided about a version: a JSON list, oldest first."""
+
+
+def measured(version: str, *, evaluation: Mapping[str, Any], stress: Mapping[str, Any]) -> Standing:
+    """A version's numbers from the metrics of evaluate and stress.
+
+    Raises:
+        Refusal: the two were measured on different data.
+    """
+    if evaluation["data_hash"] != stress["data_hash"]:
+        got = f"evaluation on data {evaluation['data_hash']}, stress on {stress['data_hash']}"
+        raise Refusal(f"promote: got {got}, wanted the same; run `dvc repro evaluate stress`")
+    return Standing(
+        version=version,
+        data_hash=evaluation["data_hash"],
+        metric=evaluation["metric"],
+        ap=evaluation["readouts"]["final"]["ap"]["Total"],
+        sequences=evaluation["sequences"],
+        boxes=evaluation["boxes"],
+        retention=stress["retention"],
+    )
+
+
+def promote(
+    tracking: TrackingConfig,
+    config: GateConfig,
+    *,
+    version: str,
+    evaluation: Mapping[str, Any],
+    stress: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Decide, keep numbers and reason on the version, and move `champion` and `previous` if it is promoted.
+
+    One promotion at a time on one host; MLflow has no compare-and-set that would hold across hosts.
+
+    Returns:
+        What promotion.json says.
+    """
+    candidate = measured(version, evaluation=evaluation, stress=stress)
+    with alone(tracking):
+        own = resolved(tracking, InRegistry(name=tracking.model, version=version, alias=None))
+        current = find(tracking, alias="champion")
+        decision = decide(candidate, current, config, slowdown=partial(_slowdown, tracking, own, current))
+        before = None if current is None else current.version
+        what = "promoted" if decision.promoted else "not promoted"
+        _note(tracking, own, what=what, reason=decision.reason, more=candidate.tags)
+        describe(tracking, version=version, change=partial(completed, measured=told(evaluation, stress, config)))
+        if decision.promoted:
+            _crown(tracking, version, current=current)
+    return {
+        "promoted": decision.promoted,
+        "reason": decision.reason,
+        "version": version,
+        "champion_before": before,
+        "data_hash": candidate.data_hash,
+        "metric": candidate.metric,
+        "ap": candidate.ap,
+        "boxes": candidate.boxes,
+        "retention": candidate.retention,
+    }
+
+
+def _slowdown(tracking: TrackingConfig, candidate: Version, champion: Version | None) -> float:
+    networks = [load_model(f"models:/{one.name}/{one.version}", tracking) for one in (candidate, champion) if one]
+    return slowdown(*networks)
+
+
+def _crown(tracking: TrackingConfig, version: str, *, current: Version | None) -> None:
+    """Move `champion`; the one before is kept as `previous`."""
+    if current is not None and current.version != version:
+        point(tracking, alias="previous", version=current.version)
+    point(tracking, alias="champion", version=version)
+
+
+def rollback(tracking: TrackingConfig) -> str:
+    """Make `previous` the champion again and the champion `previous`, so that a second call undoes the first.
+
+    Returns:
+        What was done, in one sentence.
+
+    Raises:
+        Refusal: there is no champion, or none before it.
+    """
+    with alone(tracking):
+        current, before = find(tracking, alias="champion"), find(tracking, alias="previous")
+        if current is None or before is None:
+            absent = "champion" if current is None else "previous"
+            raise Refusal(f"{tracking.model}: got no alias {absent}, wanted champion and previous to exchange")
+        reason = f"version {before.version} is champion again in place of version {current.version}"
+        for one, what in ((before, "champion by rollback"), (current, "rolled back")):
+            _note(tracking, one, what=what, reason=reason, more={})
+        point(tracking, alias="champion", version=before.version)
+        point(tracking, alias="previous", version=current.version)
+    return reason
+
+
+def _note(tracking: TrackingConfig, version: Version, *, what: str, reason: str, more: Mapping[str, str]) -> None:
+    """Keep a decision on a version, behind the earlier ones."""
+    decisions: list[dict[str, str]] = json.loads(version.tags.get(DECISIONS, "[]"))
+    decisions.append({"time": datetime.now(UTC).isoformat(timespec="seconds"), "what": what, "reason": reason})
+    tag(tracking, version=version.version, tags={**more, "gate.decision": reason, DECISIONS: json.dumps(decisions)})
+
+
+def told(evaluation: Mapping[str, Any], stress: Mapping[str, Any], config: GateConfig) -> str:
+    """What was measured, for the card."""
+    scores = [
+        f"- {name}: {evaluation['metric']} {_number(score['ap']['Total'])}"
+        for name, score in evaluation["readouts"].items()
+    ]
+    verdicts = [f"- {kind}: {entry['text']}" for kind, entry in stress["verdict"].items()]
+    where = f"On data {evaluation['data_hash']}, bboxes: {evaluation['boxes']}."
+    by_video = _interval([value for value in evaluation["sequences"].values() if value is not None], config)
+    return "\n".join(
+        [where, "", *scores, f"- final, mean over videos: {by_video}", "", "Under stress:", "", *verdicts, ""]
+    )
+
+
+def _interval(values: Sequence[float], config: GateConfig) -> str:
+    if len(values) < FEWEST_VIDEOS:
+        return f"no interval, for fewer than {FEWEST_VIDEOS} videos"
+    found = paired_bootstrap(np.array(values), np.zeros(len(values)), draws=config.draws, seed=config.seed)
+    return f"{found.value:.1f}, 95 % in {found.low:.1f} to {found.high:.1f}"
+
+
+def _number(value: float | None) -> str:
+    return "none" if value is None or math.isnan(value) else f"{value:.1f}"

@@ -1,0 +1,178 @@
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.refusal import Refusal
+from pipeline.release.gate import GateConfig, from_tags
+from pipeline.release.promotion import DECISIONS, measured, promote, rollback
+from pipeline.tracking.config import TrackingConfig
+from pipeline.tracking.locks import lock_file
+from pipeline.tracking.registry import Version, find, point
+from pipeline.tracking.server import connect
+
+pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
+
+LIMITS = GateConfig(floor_ap=50.0, max_ap_loss=1.0, max_retention_loss=0.05, max_slowdown=20.0, draws=200, seed=0)
+ROOT = Path(__file__).parents[3]
+
+Add = Callable[[], Version]
+
+
+def metrics(ap: float | None = 60.0, retention: float | None = 0.6, *, data: str = "d1") -> dict[str, Any]:
+    return {
+        "evaluation": {
+            "data_hash": data,
+            "metric": "PoseTrack AP",
+            "boxes": "ground truth",
+            "readouts": {"final": {"ap": {"Total": ap}}},
+            "sequences": {f"video{number}": ap for number in range(6)},
+        },
+        "stress": {
+            "data_hash": data,
+            "retention": retention,
+            "verdict": {"black": {"holds": "yes", "text": "It holds."}},
+        },
+    }
+
+
+def holders(tracking: TrackingConfig) -> dict[str, str]:
+    found = {alias: find(tracking, alias=alias) for alias in ("champion", "previous")}
+    return {alias: version.version for alias, version in found.items() if version}
+
+
+def decisions(version: Version | None) -> list[str]:
+    assert version is not None
+    return [entry["what"] for entry in json.loads(version.tags[DECISIONS])]
+
+
+def test_metrics_of_different_data_are_refused() -> None:
+    evaluation, stress = metrics()["evaluation"], metrics(data="d2")["stress"]
+
+    with pytest.raises(Refusal, match=re.escape("evaluation on data d1, stress on d2")):
+        measured("2", evaluation=evaluation, stress=stress)
+
+
+def test_a_promotion_moves_the_champion_and_keeps_the_previous_one(tracking: TrackingConfig, version: Add) -> None:
+    first, second = version(), version()
+    promote(tracking, LIMITS, version=first.version, **metrics())
+
+    result = promote(tracking, LIMITS, version=second.version, **metrics(ap=62.5))
+
+    assert (result["promoted"], result["version"], result["champion_before"]) == (True, "2", "1")
+    assert holders(tracking) == {"champion": "2", "previous": "1"}
+
+
+def test_a_refusal_moves_nothing_and_is_kept_on_the_version(tracking: TrackingConfig, version: Add) -> None:
+    first, second = version(), version()
+    promote(tracking, LIMITS, version=first.version, **metrics())
+
+    result = promote(tracking, LIMITS, version=second.version, **metrics(ap=50.0))
+
+    candidate = find(tracking, alias="candidate")
+    assert result["promoted"] is False
+    assert holders(tracking) == {"champion": "1"}
+    assert decisions(candidate) == ["not promoted"]
+    assert candidate is not None
+    assert candidate.tags["gate.decision"] == result["reason"]
+    assert candidate.tags["gate.ap"] == "50.0"
+    assert json.loads(candidate.tags["gate.sequences"]) == {f"video{number}": 50.0 for number in range(6)}
+
+
+def test_the_champion_measured_again_keeps_its_place_with_new_numbers(tracking: TrackingConfig, version: Add) -> None:
+    only = version()
+    promote(tracking, LIMITS, version=only.version, **metrics())
+
+    result = promote(tracking, LIMITS, version=only.version, **metrics(ap=55.0, data="d2"))
+
+    current = find(tracking, alias="champion")
+    assert result["promoted"] is True
+    assert current is not None
+    assert from_tags(current) == measured("1", **metrics(ap=55.0, data="d2"))
+    assert decisions(current) == ["promoted", "promoted"]
+    assert holders(tracking) == {"champion": "1"}
+
+
+def test_a_champion_crowned_by_hand_is_not_replaced(tracking: TrackingConfig, version: Add) -> None:
+    first, second = version(), version()
+    point(tracking, alias="champion", version=first.version)
+
+    assert promote(tracking, LIMITS, version=second.version, **metrics(ap=99.0))["promoted"] is False
+
+
+def test_a_rollback_undoes_a_promotion_and_another_one_undoes_it(tracking: TrackingConfig, version: Add) -> None:
+    first, second = version(), version()
+    for added, ap in ((first, 60.0), (second, 62.0)):
+        promote(tracking, LIMITS, version=added.version, **metrics(ap=ap))
+
+    reason = rollback(tracking)
+
+    assert reason == "version 1 is champion again in place of version 2"
+    assert holders(tracking) == {"champion": "1", "previous": "2"}
+    assert decisions(find(tracking, alias="champion")) == ["promoted", "champion by rollback"]
+    assert decisions(find(tracking, alias="previous")) == ["promoted", "rolled back"]
+    rollback(tracking)
+    assert holders(tracking) == {"champion": "2", "previous": "1"}
+
+
+def test_without_a_previous_champion_there_is_nothing_to_roll_back(tracking: TrackingConfig, version: Add) -> None:
+    promote(tracking, LIMITS, version=version().version, **metrics())
+
+    with pytest.raises(Refusal, match="got no alias previous, wanted champion and previous"):
+        rollback(tracking)
+
+
+PROMOTE = """
+import json, sys
+from pipeline.release.gate import GateConfig
+from pipeline.release.promotion import promote
+from pipeline.tracking.config import TrackingConfig
+uri, name, version, metrics = sys.argv[1:]
+tracking = TrackingConfig(uri=uri, experiment="tests", model=name)
+limits = GateConfig(floor_ap=50.0, max_ap_loss=1.0, max_retention_loss=0.05, max_slowdown=20.0, draws=200, seed=0)
+print(promote(tracking, limits, version=version, **json.loads(metrics))["champion_before"])
+"""
+
+
+@pytest.mark.slow
+def test_of_two_promotions_at_once_the_second_meets_the_first_ones_champion(
+    tracking: TrackingConfig, version: Add
+) -> None:
+    added, given = [version(), version()], json.dumps(metrics())
+    commands = [[sys.executable, "-c", PROMOTE, str(tracking.uri), tracking.model, one.version, given] for one in added]
+
+    started = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for command in commands]
+    before = [process.communicate()[0].strip() for process in started]
+
+    assert [process.returncode for process in started] == [0, 0]
+    assert before in (["None", "1"], ["2", "None"])
+    last = "2" if before[0] == "None" else "1"
+    assert holders(tracking) == {"champion": last, "previous": "1" if last == "2" else "2"}
+
+
+def test_the_card_says_what_was_measured_once_it_was(tracking: TrackingConfig, version: Add) -> None:
+    added, client = version(), connect(tracking)
+    client.update_model_version(tracking.model, added.version, "# m\n\n## Measured\n\nNot yet.\n\n## Hashes\n\n- a\n")
+
+    promote(tracking, LIMITS, version=added.version, **metrics())
+
+    text = str(client.get_model_version(tracking.model, added.version).description)
+    assert text.startswith("# m\n\n## Measured\n\nOn data d1, bboxes: ground truth.\n\n- final: PoseTrack AP 60.0\n")
+    assert "- final, mean over videos: 60.0, 95 % in 60.0 to 60.0\n" in text
+    assert "- black: It holds.\n" in text
+    assert text.endswith("\n## Hashes\n\n- a\n")
+
+
+def test_changes_on_one_host_wait_for_one_file(tracking: TrackingConfig, tmp_path: Path) -> None:
+    local = replace(tracking, uri=f"sqlite:///{tmp_path}/mlflow.db")
+    server = replace(tracking, uri="https://user:secret@mlflow.example")
+
+    assert lock_file(local) == tmp_path / "mlflow.db.registry.lock"
+    assert lock_file(server) == lock_file(server)
+    assert "secret" not in str(lock_file(server))

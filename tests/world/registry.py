@@ -1,0 +1,73 @@
+"""A real MLflow on SQLite, created once; every test has a model name of its own in it."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from dsn import checkpoint
+from dsn.network import build
+from dsn.skeleton import POSETRACK
+from pipeline.tracking.config import TrackingConfig
+from pipeline.tracking.registration import register
+from pipeline.tracking.registry import Version
+from pipeline.tracking.runs import start_run
+from pipeline.tracking.server import connect
+from tests.world.clips import model_config
+
+
+@pytest.fixture(scope="session")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URI of a database with its tables made."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        uri = f"sqlite:///{tmp_path_factory.mktemp('mlflow') / 'mlflow.db'}"
+        connect(TrackingConfig(uri=uri, experiment="tests", model="none"))
+        yield uri
+
+
+@pytest.fixture
+def tracking(database: str, request: pytest.FixtureRequest) -> TrackingConfig:
+    """The database, under a model name that no other test uses."""
+    return TrackingConfig(uri=database, experiment="tests", model=request.node.name)
+
+
+@pytest.fixture(scope="session")
+def random_network(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny network with random weights, as training leaves it. Read it only."""
+    folder = tmp_path_factory.mktemp("random") / "model"
+    config = model_config()
+    torch.manual_seed(0)
+    checkpoint.save(folder, build(config, POSETRACK), config=config, skeleton=POSETRACK)
+    shutil.copyfile(folder / "network.safetensors", folder / "raw.safetensors")
+    return folder
+
+
+@pytest.fixture
+def model(random_network: Path, tmp_path: Path) -> Path:
+    """A test's own copy of it."""
+    return Path(shutil.copytree(random_network, tmp_path / "model"))
+
+
+@pytest.fixture
+def trained(tracking: TrackingConfig) -> Callable[[], str]:
+    """Makes a finished run; gives its id."""
+
+    def train() -> str:
+        run = start_run(tracking, "train", tags={})
+        run.finish()
+        return run.run_id
+
+    return train
+
+
+@pytest.fixture
+def version(tracking: TrackingConfig, model: Path, trained: Callable[[], str]) -> Callable[[], Version]:
+    """Registers a new version."""
+
+    def add() -> Version:
+        return register(tracking, model, run_id=trained(), tags={"data.train": "d1"}, card="card", alias="candidate")
+
+    return add

@@ -17,6 +17,14 @@ class TrackingConfig:
     model: str
     """The registered model's name."""
 
+    def __post_init__(self) -> None:
+        """Refuse a password in params.yaml, which is kept with every run and version."""
+        if self.uri is not None and ":" in urlsplit(self.uri).netloc.rpartition("@")[0]:
+            raise ValueError(
+                f"uri: got {without_credentials(self.uri)} with a password, wanted none in params.yaml; "
+                "put MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD into the environment"
+            )
+
     @property
     def resolved_uri(self) -> str:
         """The URI in force. A local file is named by its absolute path: relative ones follow the working folder."""

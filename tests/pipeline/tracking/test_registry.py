@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.refusal import Refusal
 from pipeline.tracking.config import TrackingConfig
+from pipeline.tracking.outbox import one_line
 from pipeline.tracking.registry import Version, fetched, find, point, tag
 from pipeline.tracking.server import connect
 
@@ -99,13 +100,28 @@ def test_a_file_taken_away_after_registration_is_refused(tracking: TrackingConfi
         pass
 
 
-def test_a_server_that_does_not_answer_is_refused_without_its_password(tracking: TrackingConfig) -> None:
-    closed = replace(tracking, uri="http://user:secret@127.0.0.1:9")
+def test_a_server_that_does_not_answer_is_refused_without_its_password(
+    tracking: TrackingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://user:secret@127.0.0.1:9")
 
     with pytest.raises(Refusal, match=r"tracking server http://127.0.0.1:9 does not answer") as refusal:
-        find(closed, alias="champion")
+        find(tracking, alias="champion")
 
     assert "secret" not in str(refusal.value)
+
+
+def test_a_password_in_params_is_refused_without_being_shown(tracking: TrackingConfig) -> None:
+    with pytest.raises(ValueError, match=r"uri: got https://mlflow\.example with a password, wanted none") as refusal:
+        replace(tracking, uri="https://user:secret@mlflow.example")
+
+    assert "secret" not in str(refusal.value)
+
+
+def test_an_error_is_told_in_a_line_without_credentials() -> None:
+    error = OSError("403 for\nhttp://user:secret@host/path and postgresql://me:secret@/db")
+
+    assert one_line(error) == "403 for http://host/path and postgresql:///db"
 
 
 def test_a_database_in_no_folder_is_refused(tracking: TrackingConfig, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,15 +21,10 @@ from pipeline.refusal import Refusal
 from pipeline.tracking.config import TrackingConfig
 from pipeline.tracking.outbox import Outbox, passes, patiently
 from pipeline.tracking.runs import start_run
+from tests.world.ports import free_port
 
 AWAY = MlflowException("API request failed with exception: Connection refused")
 WRONG = MlflowException("Run x not found", error_code=RESOURCE_DOES_NOT_EXIST)
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 class Server:

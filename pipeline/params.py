@@ -4,8 +4,10 @@ import difflib
 import io
 import json
 from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 from ruamel.yaml import YAML  # noqa: TID251  (this is the one place)
@@ -75,7 +77,8 @@ def _section(path: Path, section: str) -> Any:
     for depth, key in enumerate(section.split(".")):
         if not isinstance(value, Mapping) or key not in value:
             name = ".".join(section.split(".")[: depth + 1])
-            raise Refusal(f"{path}: section `{name}` is missing")
+            near = closest(key, [*map(str, value)]) if isinstance(value, Mapping) else ""
+            raise Refusal(f"{path}: section `{name}` is missing{near}")
         value = value[key]
     return value
 
@@ -90,15 +93,16 @@ def parse_json(text: str | bytes, into: type[T], *, name: str) -> T:
     try:
         return TypeAdapter(into).validate_json(text, strict=True, extra="forbid")
     except ValidationError as error:
-        raise Refusal("; ".join(_describe(name, entry) for entry in error.errors(include_url=False))) from None
+        told = [_describe(name, entry, into) for entry in error.errors(include_url=False)]
+        raise Refusal("; ".join(told)) from None
 
 
-def _describe(name: str, error: Any) -> str:
+def _describe(name: str, error: Any, into: Any) -> str:
     """One wrong key in one line: where, what was got, what was wanted."""
     where = ".".join([name, *(str(part) for part in error["loc"])])
     match error["type"]:
         case "unexpected_keyword_argument":
-            return f"{where} is not a known key"
+            return f"{where} is not a known key{closest(str(error['loc'][-1]), _keys(into, error['loc'][:-1]))}"
         case "missing":
             return f"{where} is missing"
         case "json_invalid":
@@ -113,6 +117,16 @@ def outs(lock: Path) -> dict[Path, str]:
     """DVC's hash of every output that a dvc.lock knows, by its path."""
     stages = read(lock).get("stages", {}).values()
     return {Path(out["path"]): str(out["md5"]) for stage in stages for out in stage.get("outs", []) if "md5" in out}
+
+
+def _keys(into: Any, place: tuple[str | int, ...]) -> list[str]:
+    """The keys of the dataclass at a place below the type `into`; none where something else stands there."""
+    for part in place:
+        kinds = [into, *get_args(into)]
+        inner = [get_type_hints(kind).get(str(part)) for kind in kinds if is_dataclass(kind)]
+        into = next((kind for kind in inner if kind is not None), None)
+    found = [kind for kind in (into, *get_args(into)) if is_dataclass(kind)]
+    return [field.name for kind in found for field in fields(kind)]
 
 
 def closest(word: str, known: list[str]) -> str:
@@ -136,6 +150,27 @@ def use_preset(path: Path, presets: Path, name: str) -> None:
     text = io.StringIO()
     editor.dump(document, text)
     write_text(path, text.getvalue())
+
+
+def flat(values: Mapping[str, Any], *, below: str = "") -> dict[str, Any]:
+    """Every value that is no mapping under its dotted name, such as `train.steps`."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        name = f"{below}.{key}" if below else str(key)
+        found |= flat(value, below=name) if isinstance(value, Mapping) and value else {name: value}
+    return found
+
+
+def preset_changes(path: Path, presets: Path, name: str) -> dict[str, tuple[Any, Any]]:
+    """What `use_preset` would change: by dotted name the value in force and the preset's, None where there is none."""
+    values = read(path)
+    laid_over = deepcopy(values)
+    for overlay in _overlays(presets, name):
+        merge(laid_over, overlay)
+    before, after = flat(values), flat(laid_over)
+    names = dict.fromkeys([*before, *after])
+    changed = [key for key in names if key not in before or key not in after or before[key] != after[key]]
+    return {key: (before.get(key), after.get(key)) for key in changed}
 
 
 def _overlays(presets: Path, name: str) -> list[dict[str, Any]]:

@@ -43,6 +43,8 @@ def test_a_section_may_be_addressed_below_the_top(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("optics: {rate: 1, size: [3, 4], speed: 1}", "optics.speed is not a known key"),
+        ("optics: {rate: 1, size: [3, 4], rtae: 1}", "optics.rtae is not a known key (did you mean `rate`?)"),
+        ("optcs: {rate: 1, size: [3, 4]}", "section `optics` is missing (did you mean `optcs`?)"),
         ("optics: {rate: 1}", "optics.size is missing"),
         ("optics: {rate: fast, size: [3, 4]}", "optics.rate: got 'fast'"),
         ("optics: {rate: 1, size: [3, 4.5]}", "optics.size.1: got 4.5"),
@@ -58,6 +60,36 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, said: str) -> None:
 
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Camera:
+    """A section with a section in it, which may be absent."""
+
+    optics: Optics | None
+
+
+def test_a_misspelt_key_deeper_down_is_named_with_the_closest_one(tmp_path: Path) -> None:
+    path = _file(tmp_path, "camera: {optics: {rate: 1, sze: [3, 4]}}\n")
+
+    with pytest.raises(Refusal, match=r"sze is not a known key \(did you mean `size`\?\)"):
+        params.load(path, "camera", into=Camera)
+
+
+def test_a_presets_changes_are_told_and_nothing_is_written(tmp_path: Path) -> None:
+    path = _file(tmp_path, "a: {x: 1, y: [1, 2], w: 3}\nb: {}\n")
+    (tmp_path / "presets").mkdir()
+    (tmp_path / "presets" / "big.yaml").write_text("a: {x: 2, y: null, w: 3, z: {v: 5}}\n", encoding="utf-8")
+    before = path.read_text()
+
+    changes = params.preset_changes(path, tmp_path / "presets", "big")
+
+    assert changes == {"a.x": (1, 2), "a.y": ([1, 2], None), "a.z.v": (None, 5)}
+    assert path.read_text() == before
+
+
+def test_values_are_flattened_to_dotted_names() -> None:
+    assert params.flat({"a": {"b": {"c": 1}, "d": [2]}, "e": {}}) == {"a.b.c": 1, "a.d": [2], "e": {}}
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -31,6 +31,8 @@ PHRASES = {
     "requirements.lock": "The exact versions that `make` installs",
     "benchmarks/results": "What benchmarks printed, with day, commit and machine",
     "docs/pictures/drawn.jpg": "Frames that this project drew",
+    "docs/pictures/predicted.jpg": "Frames with boxes, tracks and poses",
+    "docs/pictures/stress.jpg": "A keyframe under stress, as read by the network and its controls",
     "deploy": "Launch files for clusters; docs/cluster.md walks through them",
     "docs": "What the code does not say itself",
     "docs/decisions": "Hard choices: context, decision, consequences",

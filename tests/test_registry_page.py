@@ -81,3 +81,15 @@ def test_the_wheel_alone_loads_the_champion_as_the_page_says(place: Place) -> No
     assert place.run(f"python -W ignore -c {shlex.quote(code)}").splitlines()[-1] == "(1, 17, 2) (1, 17)"
     where = place.run('python -c "import pipeline; print(pipeline.__file__)"')
     assert where.startswith(str(place.folder / "env"))
+
+
+def test_the_verbs_of_the_page_run(place: Place) -> None:
+    said = {line: place.run(line) for line in COMMANDS if line.startswith("dsn-pose")}
+
+    assert "dsn-pose version 2, run " in said["dsn-pose lineage champion"]
+    assert "all is as it was registered" in said["dsn-pose lineage champion --verify"]
+    assert said["dsn-pose lineage --data d1"].splitlines() == [
+        "dsn-pose version 2: data.train",
+        "dsn-pose version 1: data.train",
+    ]
+    assert "version 1 is champion again in place of version 2" in said["dsn-pose rollback"]

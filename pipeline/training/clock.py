@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import no_type_check
 
 from torch import Tensor, distributed, nn
 from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
@@ -37,15 +38,13 @@ class Clock:
             network.register_comm_hook(distributed.group.WORLD, self._average)
         self.restart()
 
-    def _average(
-        self,
-        group: distributed.ProcessGroup,
-        bucket: distributed.GradBucket,  # type: ignore[name-defined]
-    ) -> Future[Tensor]:
+    @no_type_check  # DDP wants just these types to be written here, and what it hands over and back is of others
+    def _average(self, group: distributed.ProcessGroup, bucket: distributed.GradBucket) -> Future[Tensor]:
         """Average some gradients over all ranks, and note when."""
         self._handed_over = time.perf_counter()
         return allreduce_hook(group, bucket).then(self._note)
 
+    @no_type_check
     def _note(self, averaged: Future[Tensor]) -> Tensor:
         self._averaged = time.perf_counter()
         return averaged.value()

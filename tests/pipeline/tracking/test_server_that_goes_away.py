@@ -85,7 +85,7 @@ def postgresql() -> Iterator[str]:
         listen = f"-k {folder} -c listen_addresses=''"
         run([*switch, "pg_ctl", "-D", f"{folder}/d", "-l", f"{folder}/log", "-w", "-o", listen, "start"])
         try:
-            yield f"postgresql://mlflow@/postgres?host={folder}"
+            yield f"postgresql+psycopg2://mlflow@/postgres?host={folder}"
         finally:
             run([*switch, "pg_ctl", "-D", f"{folder}/d", "-m", "immediate", "stop"])
 

@@ -59,8 +59,9 @@ def _laid(*turns: tuple[str, Any]) -> dict[str, Any]:
 def _runs(config: ModelConfig) -> None:
     network = build(config, POSETRACK)
     frames = torch.randn(2, 1 + len(config.clip.offsets), 3, 64, 48)
-    trained, answered = network(frames[:, 0], frames[:, 1:]), network.eval()(frames[:, 0], frames[:, 1:])
-    torch.autograd.backward(trained.final.square().sum())
+    trained = network(frames[:, 0], frames[:, 1:])
+    torch.autograd.backward(trained.final.square().sum())  # while it still trains: checkpointing computes layers anew
+    answered = network.eval()(frames[:, 0], frames[:, 1:])
     assert {name for name in MAPS if getattr(answered, name) is not None} == set(sight(config))
     assert all(getattr(answered, name).isfinite().all() for name in sight(config))
     assert (trained.reconstruction is not None) == (config.context.tokens != "none")

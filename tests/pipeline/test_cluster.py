@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -94,6 +95,7 @@ def of_cluster(folder: Path) -> list[str]:
 def test_nothing_is_left_of_a_cluster(then: str, how: signal.Signals | None, status: int, place: Path) -> None:
     process = started(then, place)
     if how is not None:
+        time.sleep(1)  # behind Ray's start objects go, and Python drops an interrupt that comes while one does
         process.send_signal(how)
 
     process.communicate(timeout=60)

@@ -5,7 +5,6 @@ Example: python -m benchmarks.keep reading --rounds 9
 
 import json
 import os
-import platform
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -13,18 +12,15 @@ from pathlib import Path
 
 import torch
 
+from pipeline.training.machine import processor
+
 RESULTS = Path(__file__).parent / "results"
 
 
 def machine() -> str:
     """The processor with its cores, and the GPU where there is one."""
-    models = [line.partition(":")[2].strip() for line in _lines(Path("/proc/cpuinfo")) if line.startswith("model name")]
-    cores = f"{len(os.sched_getaffinity(0))} cores of {models[0] if models else platform.machine()}"
+    cores = f"{len(os.sched_getaffinity(0))} cores of {processor()}"
     return f"{cores}, {torch.cuda.get_device_name()}" if torch.cuda.is_available() else f"{cores}, no GPU"
-
-
-def _lines(path: Path) -> list[str]:
-    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
 
 
 def commit() -> str:

@@ -152,7 +152,7 @@ def _stream(config: StreamConfig | None) -> Loaded | None:
         return None
     weights = config.folder / "network.safetensors"
     if not weights.is_file():
-        raise Refusal(f"stress.single_stream.folder: {weights} is no file; train it with `make ablate`, or set it null")
+        raise Refusal(f"stress.single_stream.folder: {weights} is no file; wanted one that stage train wrote, or null")
     found = sha256(weights)
     if found != config.sha256:
         raise Refusal(f"stress.single_stream.sha256: got {config.sha256}, wanted {found}, as {weights} is")

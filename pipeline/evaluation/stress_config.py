@@ -32,8 +32,8 @@ class StressConfig:
     strides: tuple[int, ...]
     """By how much supporting frames are farther away than in training; 1 is among them."""
     single_stream: StreamConfig | None
-    """A network to compare with that sees all frames in one stream and was trained with keyframe dropout, as `make
-    ablate` trains one; null goes without this control, and the verdict says so."""
+    """A network to compare with that sees all frames in one stream and was trained with keyframe dropout; null
+    goes without this control, and `controls_missing` in metrics.json names it."""
     seed: int
     """Decides the degraded pixels, the examples, the draws of videos and, with `max_samples`, who is evaluated."""
     batch_size: int

@@ -20,6 +20,7 @@ def read_annolist(path: Path) -> dict[str, Any]:
     """
     try:
         content = loadmat(path, squeeze_me=True, struct_as_record=False)
+    # scipy's NotImplementedError is a file of version 7.3; the others are what it raises on damaged ones
     except (MatReadError, NotImplementedError, OSError, TypeError, ValueError, zlib.error) as error:
         text = " ".join(str(error).split())
         raise Refusal(f"{path}: cannot be read ({text}); wanted a .mat file of MATLAB's version 5 to 7") from None

@@ -5,6 +5,7 @@ UV_VERSION := 0.13.9
 BIN := .venv/bin
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --no-deps
 STAMP := .venv/.installed
+SIDE_BY_SIDE := --numprocesses=logical --maxprocesses=8
 
 # Nothing phones home: DVC, Ray and MLflow each have their own switch.
 export DVC_NO_ANALYTICS := 1
@@ -40,10 +41,11 @@ cluster-down: $(STAMP)  ## end it
 	$(BIN)/python -m pipeline cluster down
 
 test: $(STAMP)  ## the fast tests
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" $(SIDE_BY_SIDE)
 
 test-slow: $(STAMP)  ## the slow tests: real Ray clusters, the whole DAG, real frames
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow tests/dsn $(SIDE_BY_SIDE)
+	$(BIN)/python -m pytest -m slow --ignore=tests/dsn
 
 check: $(STAMP)  ## lint, format, types and import contracts
 	$(BIN)/ruff check

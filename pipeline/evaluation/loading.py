@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.evaluation import posetrack17, posetrack18
-from pipeline.evaluation.schema import read_document
+from pipeline.evaluation.columns import read_columns
 from pipeline.evaluation.video import Video, refuse
 from pipeline.refusal import Refusal
 
@@ -17,15 +17,15 @@ def read_video(path: Path) -> Video:
     Raises:
         Refusal: the file is missing or malformed; the message names file, frame and field.
     """
-    document = read_document(path)
-    if document.annolist is not None:
-        return posetrack17.to_video(path, document.annolist)
-    if document.images is None or document.annotations is None or document.categories is None:
-        keys = [key for key in ("images", "annotations", "categories") if getattr(document, key) is None]
+    columns = read_columns(path)
+    if columns.annolist is not None:
+        return posetrack17.to_video(path, columns.annolist)
+    absent = [key for key in ("images", "annotations", "categories") if getattr(columns, key) is None]
+    if absent:
         raise Refusal(
-            f"{path}: {', '.join(keys)}: missing; wanted PoseTrack18's three lists, or PoseTrack17's `annolist`"
+            f"{path}: {', '.join(absent)}: missing; wanted PoseTrack18's three lists, or PoseTrack17's `annolist`"
         )
-    return posetrack18.to_video(path, document.images, annotations=document.annotations, categories=document.categories)
+    return posetrack18.to_video(path, columns)
 
 
 def annotation_files(folder: Path) -> list[Path]:

@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NoReturn
 
 import numpy as np
+import pyarrow as pa
 from jaxtyping import Bool, Float64, Int64
 
 from dsn.skeleton import Skeleton
+from pipeline.evaluation.columns import Columns, given, lengths
 from pipeline.evaluation.people import JOINTS, People, head_sizes, ragged
-from pipeline.evaluation.schema import Annotation, Category, Image
 from pipeline.evaluation.video import MISSING_SCORE, Video, refuse, refuse_unless_finite
 from pipeline.refusal import Refusal
 
@@ -21,7 +23,7 @@ def is_evaluated(skeleton: Skeleton) -> bool:
     return set(NAMES) <= set(skeleton.joints)
 
 
-def to_video(path: Path, images: list[Image], *, annotations: list[Annotation], categories: list[Category]) -> Video:
+def to_video(path: Path, columns: Columns) -> Video:
     """The file's content as arrays.
 
     A duplicated image id repeats its first entry, as in the official evaluator.
@@ -30,41 +32,47 @@ def to_video(path: Path, images: list[Image], *, annotations: list[Annotation], 
         Refusal: an annotation belongs to no image, a list has another length than the category's keypoints, a number
             is not finite, or the file holds several videos (the official evaluator would silently use the first).
     """
-    names = _keypoint_names(path, categories)
-    first = {image.id: position for position, image in reversed(list(enumerate(images)))}
-    images = [images[first[image.id]] for image in images]
+    names = _keypoint_names(path, columns.categories)
+    ids = columns.images.field("id").to_numpy()
+    known, first, of_frame = np.unique(ids, return_index=True, return_inverse=True)
+    images = columns.images if len(known) == len(ids) else columns.images.take(pa.array(first[of_frame]))
     _refuse_several_videos(path, images)
-    _refuse_unknown_images(path, annotations, known=first)
-    order, entries = _rows(images, annotations)
-    annotations = [annotations[row] for row in order]
-    frame = np.repeat(np.arange(len(images)), entries)
+    source = _Source(path=path, annotations=columns.annotations, names=names)
+    rows, entries = _rows(source, known, of_frame=of_frame)
     return Video(
         path=path,
-        frames=tuple(str(image.id) for image in images),
-        frame_ids=tuple(image.id for image in images),
+        frames=tuple(map(str, ids.tolist())),
+        frame_ids=tuple(ids.tolist()),
         entries=entries,
-        people=_people(_Source(path=path, annotations=annotations, names=names), frame),
-        regions={position: _regions(image) for position, image in enumerate(images) if _has_regions(image)},
+        people=_people(source, rows, frame=np.repeat(np.arange(len(ids)), entries)),
+        regions=_regions(images),
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Source:
-    """Where people are read from: annotations in the order of frames, and the file that holds them."""
+    """Where people are read from: the annotations, and the file that holds them."""
 
     path: Path
-    annotations: list[Annotation]
+    annotations: Any
     names: list[str]
 
-    def frames(self) -> list[str]:
-        return [str(annotation.image_id) for annotation in self.annotations]
+    def image_ids(self) -> Int64[np.ndarray, " n"]:
+        ids: Int64[np.ndarray, " n"] = self.annotations.field("image_id").to_numpy()
+        return ids
+
+    def refuse(self, row: int, *, field: str, problem: str) -> NoReturn:
+        refuse(self.path, self.frame_of(row), field=field, problem=problem)
+
+    def frame_of(self, row: int) -> str:
+        return str(self.image_ids()[row])
 
 
-def _keypoint_names(path: Path, categories: list[Category]) -> list[str]:
-    if len(categories) != 1 or categories[0].name != "person":
-        got = [category.name for category in categories]
+def _keypoint_names(path: Path, categories: Any) -> list[str]:
+    got = categories.field("name").to_pylist()
+    if got != ["person"]:
         raise Refusal(f"{path}: categories: got {got}, wanted exactly one, named `person`")
-    names = categories[0].keypoints
+    names: list[str] = categories.field("keypoints").to_pylist()[0]
     absent = sorted(set(NAMES) - set(names))
     if len(names) not in (15, 17) or absent:
         raise Refusal(
@@ -74,9 +82,9 @@ def _keypoint_names(path: Path, categories: list[Category]) -> list[str]:
     return names
 
 
-def _refuse_several_videos(path: Path, images: list[Image]) -> None:
+def _refuse_several_videos(path: Path, images: Any) -> None:
     """The folder's leading token names the video."""
-    folders = {image.file_name.rpartition("/")[0] for image in images}
+    folders = {name.rpartition("/")[0] for name in images.field("file_name").to_pylist()}
     videos = sorted({folder.rpartition("/")[2].split("_")[0] for folder in folders})
     if len(videos) > 1:
         raise Refusal(
@@ -84,87 +92,90 @@ def _refuse_several_videos(path: Path, images: list[Image]) -> None:
         )
 
 
-def _refuse_unknown_images(path: Path, annotations: list[Annotation], *, known: dict[int, int]) -> None:
-    for position, annotation in enumerate(annotations):
-        if annotation.image_id not in known:
-            field = f"annotations[{position}].image_id"
-            refuse(path, str(annotation.image_id), field=field, problem="no entry of `images` has this id")
-
-
-def _rows(images: list[Image], annotations: list[Annotation]) -> tuple[list[int], Int64[np.ndarray, " f"]]:
-    """Positions in `annotations` frame by frame, and how many each frame has."""
-    number = {image.id: position for position, image in enumerate({image.id: image for image in images}.values())}
-    of_annotation = np.array([number[annotation.image_id] for annotation in annotations], dtype=np.int64)
-    of_frame = np.array([number[image.id] for image in images], dtype=np.int64)
-    order = np.argsort(of_annotation, kind="stable")
-    counts = np.bincount(of_annotation, minlength=len(number))
+def _rows(
+    source: _Source, known: Int64[np.ndarray, " i"], *, of_frame: Int64[np.ndarray, " f"]
+) -> tuple[Int64[np.ndarray, " n"], Int64[np.ndarray, " f"]]:
+    """Rows of the annotations frame by frame, and how many each frame has; `known` are the ids, in order."""
+    ids = source.image_ids()
+    number = np.searchsorted(known, ids)
+    unknown = np.flatnonzero(~np.isin(ids, known))
+    if len(unknown):
+        row = int(unknown[0])
+        source.refuse(row, field=f"annotations[{row}].image_id", problem="no entry of `images` has this id")
+    order = np.argsort(number, kind="stable")
+    counts = np.bincount(number, minlength=len(known))
     starts = np.cumsum(counts) - counts
-    return order[ragged(starts[of_frame], counts[of_frame])].tolist(), counts[of_frame]
+    return order[ragged(starts[of_frame], counts[of_frame])], counts[of_frame]
 
 
-def _people(source: _Source, frame: Int64[np.ndarray, " n"]) -> People:
+def _people(source: _Source, rows: Int64[np.ndarray, " n"], *, frame: Int64[np.ndarray, " n"]) -> People:
     columns = [source.names.index(name) for name in NAMES]
-    triples = _keypoints(source)[:, columns]
+    triples = _keypoints(source)[rows[:, None], columns]
     present: Bool[np.ndarray, "n 15"] = (triples != 0).any(axis=2)
-    count = len(frame)
     return People(
         frame=frame,
         keypoints=np.where(present[..., None], triples[..., :2], 0.0),
         present=present,
-        scores=_scores(source)[:, columns],
-        head_size=_head_sizes(source),
-        track_id=np.array([annotation.track_id for annotation in source.annotations], dtype=np.int64),
-        is_tracked=np.ones(count, dtype=np.bool_),
-        has_points=np.ones(count, dtype=np.bool_),
+        scores=_scores(source)[rows[:, None], columns],
+        head_size=_head_sizes(source)[rows],
+        track_id=source.annotations.field("track_id").to_numpy()[rows],
+        is_tracked=np.ones(len(rows), dtype=np.bool_),
+        has_points=np.ones(len(rows), dtype=np.bool_),
     )
 
 
 def _keypoints(source: _Source) -> Float64[np.ndarray, "n joints 3"]:
-    wanted = 3 * len(source.names)
-    for annotation in source.annotations:
-        if len(annotation.keypoints) != wanted:
-            problem = (
-                f"got {len(annotation.keypoints)} numbers, wanted {wanted} (x, y, v of {len(source.names)} joints)"
-            )
-            refuse(source.path, str(annotation.image_id), field="keypoints", problem=problem)
-    flat = np.array([annotation.keypoints for annotation in source.annotations], dtype=np.float64).reshape(-1, wanted)
-    refuse_unless_finite(flat, source.path, frames=source.frames(), field="keypoints")
-    return flat.reshape(-1, len(source.names), 3)
+    joints = len(source.names)
+    wanted = f"{3 * joints} (x, y, v of {joints} joints)"
+    lists = source.annotations.field("keypoints")
+    table = _table(source, "keypoints", lists, width=3 * joints, wanted=f"numbers, wanted {wanted}")
+    return table.reshape(-1, joints, 3)
 
 
 def _scores(source: _Source) -> Float64[np.ndarray, "n joints"]:
-    wanted = len(source.names)
-    missing = [MISSING_SCORE] * wanted
-    rows = [annotation.scores or missing for annotation in source.annotations]
-    for annotation, row in zip(source.annotations, rows, strict=True):
-        if len(row) < wanted:
-            problem = f"got {len(row)} values, wanted one for each of {wanted} joints"
-            refuse(source.path, str(annotation.image_id), field="scores", problem=problem)
-    scores = np.array([row[:wanted] for row in rows], dtype=np.float64).reshape(-1, wanted)
-    refuse_unless_finite(scores, source.path, frames=source.frames(), field="scores")
+    """A missing list and an empty one give each joint `MISSING_SCORE`."""
+    joints = len(source.names)
+    lists = source.annotations.field("scores")
+    has_scores = lengths(lists) > 0
+    scores = np.full((len(lists), joints), MISSING_SCORE)
+    wanted = f"values, wanted one for each of {joints} joints"
+    scores[has_scores] = _table(source, "scores", lists, width=joints, wanted=wanted, rows=has_scores)
     return scores
 
 
 def _head_sizes(source: _Source) -> Float64[np.ndarray, " n"]:
     """NaN without a head box."""
-    for annotation in source.annotations:
-        if annotation.bbox_head is not None and len(annotation.bbox_head) != 4:
-            problem = f"got {len(annotation.bbox_head)} numbers, wanted x, y, width, height"
-            refuse(source.path, str(annotation.image_id), field="bbox_head", problem=problem)
-    given = np.array([annotation.bbox_head is not None for annotation in source.annotations], dtype=np.bool_)
-    xywh = np.array([annotation.bbox_head or [0.0] * 4 for annotation in source.annotations], dtype=np.float64).reshape(
-        -1, 4
-    )
-    refuse_unless_finite(xywh, source.path, frames=source.frames(), field="bbox_head")
-    corners = np.concatenate([xywh[:, :2], xywh[:, :2] + xywh[:, 2:]], axis=1)
-    return np.where(given, head_sizes(corners), np.nan)
+    lists = source.annotations.field("bbox_head")
+    has_head = given(lists)
+    xywh = _table(source, "bbox_head", lists, width=4, wanted="numbers, wanted x, y, width, height", rows=has_head)
+    sizes = np.full(len(lists), np.nan)
+    sizes[has_head] = head_sizes(np.concatenate([xywh[:, :2], xywh[:, :2] + xywh[:, 2:]], axis=1))
+    return sizes
 
 
-def _has_regions(image: Image) -> bool:
-    return bool(image.ignore_regions_x and image.ignore_regions_y)
+def _table(
+    source: _Source, field: str, lists: Any, *, width: int, wanted: str, rows: Bool[np.ndarray, " n"] | None = None
+) -> Float64[np.ndarray, "m _"]:
+    """The lists of the people of `rows` (all, by default), of whom the others have none; refuses another length."""
+    people = np.arange(len(lists)) if rows is None else np.flatnonzero(rows)
+    counts = lengths(lists)
+    wrong = np.flatnonzero(counts[people] != width)
+    if len(wrong):
+        row = int(people[wrong[0]])
+        source.refuse(row, field=field, problem=f"got {counts[row]} {wanted}")
+    table: Float64[np.ndarray, "m _"] = lists.flatten().to_numpy().reshape(-1, width)
+    refuse_unless_finite(table, source.path, frame_of=lambda row: source.frame_of(int(people[row])), field=field)
+    return table
 
 
-def _regions(image: Image) -> list[Float64[np.ndarray, "_ 2"]]:
-    """Both lists are cut to the shorter one, as the official evaluator's zip does."""
-    polygons = zip(image.ignore_regions_x or [], image.ignore_regions_y or [], strict=False)
-    return [np.array(list(zip(x, y, strict=False)), dtype=np.float64).reshape(-1, 2) for x, y in polygons]
+def _regions(images: Any) -> dict[int, list[Float64[np.ndarray, "_ 2"]]]:
+    """The polygons of each frame that has any; both lists are cut to the shorter one, as the official zip does."""
+    x, y = (images.field(f"ignore_regions_{axis}") for axis in ("x", "y"))
+    positions = np.flatnonzero((lengths(x) > 0) & (lengths(y) > 0)).tolist()
+    return {
+        position: [
+            np.array(list(zip(*outline, strict=False)), dtype=np.float64).reshape(-1, 2)
+            for outline in zip(x[position].as_py(), y[position].as_py(), strict=False)
+        ]
+        for position in positions
+    }

@@ -1,7 +1,7 @@
 """The shape of PoseTrack's JSON files, as far as the official evaluator looks at them; other keys are passed over."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,15 +9,18 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from pipeline.refusal import Refusal
 
-TrackId = Annotated[int, Field(ge=-(2**63), lt=10_000)]
-"""Negative ones pass; 10,000 is the official evaluator's bound."""
+TRACK_BOUND = 10_000
+"""The official evaluator's; negative ids pass."""
+
+Id = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+TrackId = Annotated[int, Field(ge=-(2**63), lt=TRACK_BOUND)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
     """A frame of a PoseTrack18 file."""
 
-    id: int
+    id: Id
     file_name: str
     ignore_regions_x: list[list[float]] | None = None
     ignore_regions_y: list[list[float]] | None = None
@@ -27,7 +30,7 @@ class Image:
 class Annotation:
     """A person of a PoseTrack18 file."""
 
-    image_id: int
+    image_id: Id
     track_id: TrackId
     keypoints: list[float]
     scores: list[float] | None = None
@@ -68,7 +71,7 @@ class Region:
 class Point:
     """A keypoint of PoseTrack17."""
 
-    id: tuple[int] | None = None
+    id: tuple[Id] | None = None
     x: tuple[float]
     y: tuple[float]
     score: tuple[float] | None = None
@@ -86,9 +89,7 @@ class Rect:
     """A person of PoseTrack17; the corners are the head's."""
 
     track_id: tuple[TrackId] | None = None
-    annopoints: list[Annotated[Annopoints | list[None], Field(union_mode="left_to_right")]] = field(
-        default_factory=list
-    )
+    annopoints: list[Annotated[Annopoints | list[None] | None, Field(union_mode="left_to_right")]] | None = None
     x1: tuple[float] | None = None
     y1: tuple[float] | None = None
     x2: tuple[float] | None = None
@@ -100,8 +101,8 @@ class Frame:
     """A frame of a PoseTrack17 file."""
 
     annorect: list[Rect]
-    image: list[ImageName] = field(default_factory=list)
-    ignore_regions: list[Region] = field(default_factory=list)
+    image: list[ImageName] | None = None
+    ignore_regions: list[Region] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,10 +124,19 @@ def read_document(path: Path) -> Document:
     Raises:
         Refusal: it is not JSON, or a key is missing or holds something else; the message names file, frame and field.
     """
+    return parse_document(path, read_bytes(path))
+
+
+def read_bytes(path: Path) -> bytes:
+    """A file's bytes; refuses one that cannot be read."""
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise Refusal(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def parse_document(path: Path, data: bytes) -> Document:
+    """What `read_document` does, of bytes that were read from `path`."""
     try:
         return DOCUMENT.validate_json(data, strict=True)
     except ValidationError as error:

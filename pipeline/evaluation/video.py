@@ -1,5 +1,6 @@
 """One annotation or prediction file as arrays, and how a fault in it is named."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -35,10 +36,12 @@ def refuse(path: Path, frame: str, *, field: str, problem: str) -> NoReturn:
     raise Refusal(f"{path}: frame {frame}: {field}: {problem}")
 
 
-def refuse_unless_finite(values: Float64[np.ndarray, " n *rest"], path: Path, *, frames: list[str], field: str) -> None:
-    """Stop at the first row of `values` that holds NaN or infinity; `frames` names each row's frame."""
-    wrong = ~np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
-    if wrong.any():
-        row = int(np.flatnonzero(wrong)[0])
-        got = values[row][~np.isfinite(values[row])][0]
-        refuse(path, frames[row], field=field, problem=f"got {got}, wanted finite numbers")
+def refuse_unless_finite(
+    values: Float64[np.ndarray, " n *rest"], path: Path, *, frame_of: Callable[[int], str], field: str
+) -> None:
+    """Stop at the first row of `values` that holds NaN or infinity; `frame_of` names a row's frame."""
+    if np.isfinite(values).all():
+        return
+    row = int(np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(axis=1))[0])
+    got = values[row][~np.isfinite(values[row])].flat[0]
+    refuse(path, frame_of(row), field=field, problem=f"got {got}, wanted finite numbers")

@@ -13,7 +13,7 @@ export RAY_USAGE_STATS_ENABLED := 0
 export MLFLOW_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro cluster-up cluster-down test test-slow check format lock clean
+.PHONY: help setup repro cluster-up cluster-down test test-slow check format docs lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 14
@@ -57,9 +57,12 @@ format: $(STAMP)  ## put the code into its one format
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+docs: $(STAMP)  ## docs/ as a site in site/, to open from the disk
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 lock: $(STAMP)  ## resolve pyproject.toml anew: names and versions for every platform, nothing else
 	$(BIN)/uv pip compile --quiet --universal --no-header --no-annotate --no-emit-index-url --upgrade \
 		pyproject.toml --group dev --output-file requirements.lock
 
 clean:  ## remove the environment, the tools' caches and Ray's runs; data and models stay
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .cache .ray build dist
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .cache .ray build dist site

@@ -35,6 +35,7 @@ PHRASES = {
     "docs/pictures/stress.jpg": "A keyframe under stress, as read by the network and its controls",
     "deploy": "Launch files for clusters; docs/cluster.md walks through them",
     "docs": "What the code does not say itself",
+    "docs/reference": "Made of what the code says, by tests",
     "docs/decisions": "Hard choices: context, decision, consequences",
     "docs/pictures": "The pictures of these pages",
     "pipeline/report/page.css": "How the page looks",

@@ -30,6 +30,7 @@ PHRASES = {
     "pyproject.toml": "The package, its dependencies, and the rules of ruff, mypy, pytest and import-linter",
     "requirements.lock": "The exact versions that `make` installs",
     "benchmarks/results": "What benchmarks printed, with day, commit and machine",
+    "docs/pictures/clips.jpg": "Clips as training gets them",
     "docs/pictures/drawn.jpg": "Frames that this project drew",
     "docs/pictures/predicted.jpg": "Frames with boxes, tracks and poses",
     "docs/pictures/stress.jpg": "A keyframe under stress, as read by the network and its controls",

@@ -41,6 +41,8 @@ class ClusterConfig:
 
     workers: int
     """Training processes, one rank each."""
+    min_workers: int | None
+    """The fewest that training goes on with, at the same batch, while a host is gone; null waits for all of them."""
     cpus_per_worker: float
     """CPUs that Ray sets aside for one of them; its threads are the whole part of this, at least one."""
     gpus_per_worker: float
@@ -54,6 +56,8 @@ class ClusterConfig:
         """Refuse what no cluster can give."""
         if self.workers < 1:
             raise ValueError(f"workers: got {self.workers}, wanted at least 1")
+        if self.min_workers is not None and not 1 <= self.min_workers <= self.workers:
+            raise ValueError(f"min_workers: got {self.min_workers}, wanted 1 to workers = {self.workers}, or null")
         if self.cpus_per_worker <= 0:
             raise ValueError(f"cpus_per_worker: got {self.cpus_per_worker}, wanted more than 0")
 
@@ -61,6 +65,12 @@ class ClusterConfig:
     def storage_path(self) -> str:
         """`storage` as Ray needs it: a URL as it is, a folder absolute."""
         return self.storage if "://" in self.storage else str(Path(self.storage).resolve())
+
+    @property
+    def scale(self) -> int | tuple[int, int]:
+        """How many workers, as Ray needs it: a number, or the fewest and the most."""
+        fewest = self.min_workers or self.workers
+        return self.workers if fewest == self.workers else (fewest, self.workers)
 
     @property
     def threads(self) -> int:

@@ -74,7 +74,11 @@ def trial_job(job: Job, config: TuneConfig) -> Job:
         evaluate_every=config.report_every,
     )
     cluster = replace(
-        job.cluster, workers=1, cpus_per_worker=config.cpus_per_trial, gpus_per_worker=config.gpus_per_trial
+        job.cluster,
+        workers=1,
+        min_workers=None,
+        cpus_per_worker=config.cpus_per_trial,
+        gpus_per_worker=config.gpus_per_trial,
     )
     return replace(job, train=train, cluster=cluster)
 

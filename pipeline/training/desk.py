@@ -35,9 +35,12 @@ class Desk:
 
 
 def open_desk() -> Any:
-    """A desk on the driver's node, so that it is gone only when the driver is."""
+    """A desk on the driver's node, so that it is gone only when the driver is.
+
+    What was under way to it when the network broke is sent again, so a worker may be heard twice.
+    """
     import ray  # noqa: PLC0415  (after the environment is set)
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy  # noqa: PLC0415
 
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    return ray.remote(Desk).options(num_cpus=0, scheduling_strategy=here).remote()
+    return ray.remote(Desk).options(num_cpus=0, max_task_retries=-1, scheduling_strategy=here).remote()

@@ -19,6 +19,9 @@ from pipeline.training.recipe import Row
 from pipeline.training.shared import refuse_unshared
 from pipeline.training.storage import RunFolder
 
+NOTICE = 20.0
+"""Seconds between two looks for hosts that have come back; Ray's own list of hosts is as old at most."""
+
 log = logging.getLogger(__name__)
 
 
@@ -109,13 +112,15 @@ def _trainer(job: Job, name: str, *, values: dict[str, Any], own: str) -> Any:
     """
     import ray.train  # noqa: PLC0415  (after the environment is set)
     from ray.train.torch import TorchTrainer  # noqa: PLC0415
+    from ray.train.v2.api.config import ScalingConfig  # noqa: PLC0415  (types of `ray.train` are those of Train V1)
 
     resources = {"CPU": job.cluster.cpus_per_worker, "GPU": job.cluster.gpus_per_worker}
     return TorchTrainer(
         _work,
         train_loop_config=values,
-        scaling_config=ray.train.ScalingConfig(
-            num_workers=job.cluster.workers,
+        scaling_config=ScalingConfig(
+            num_workers=job.cluster.scale,
+            elastic_resize_monitor_interval_s=NOTICE,
             use_gpu=job.cluster.gpus_per_worker > 0,
             resources_per_worker={kind: amount for kind, amount in resources.items() if amount},
         ),

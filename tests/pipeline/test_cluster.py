@@ -27,6 +27,7 @@ with connected():
 def config(**changes: object) -> ClusterConfig:
     values: dict[str, object] = {
         "workers": 2,
+        "min_workers": None,
         "cpus_per_worker": 1.0,
         "gpus_per_worker": 0.0,
         "max_failures": 0,
@@ -49,6 +50,17 @@ def test_a_worker_has_a_thread_a_cpu(cpus: float, threads: int) -> None:
 def test_what_no_cluster_can_give_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=f"{next(iter(change))}: got 0"):
         config(**change)
+
+
+@pytest.mark.parametrize(("fewest", "scale"), [(None, 3), (3, 3), (1, (1, 3))])
+def test_workers_are_a_number_or_a_range(fewest: int | None, scale: object) -> None:
+    assert config(workers=3, min_workers=fewest).scale == scale
+
+
+@pytest.mark.parametrize("fewest", [0, 3])
+def test_a_range_that_is_none_is_refused(fewest: int) -> None:
+    with pytest.raises(ValueError, match=rf"min_workers: got {fewest}, wanted 1 to workers = 2, or null"):
+        config(min_workers=fewest)
 
 
 def started(then: str, folder: Path) -> subprocess.Popen[str]:

@@ -179,10 +179,17 @@ def _private_session() -> Iterator[str]:
         failure = sys.exc_info()[0]
         logs = Path(session, "session_latest", "logs")
         if failure is not None and not issubclass(failure, KeyboardInterrupt) and logs.is_dir():
-            kept = Path(".ray", "logs", logs.resolve().parent.name).resolve()
-            shutil.copytree(logs, kept, ignore_dangling_symlinks=True)
-            log.error("Ray's logs of the failure: %s", kept)
+            _keep(logs, Path(".ray", "logs", logs.resolve().parent.name).resolve())
         shutil.rmtree(session, ignore_errors=True)
+
+
+def _keep(logs: Path, kept: Path) -> None:
+    try:
+        shutil.copytree(logs, kept, ignore_dangling_symlinks=True)
+    except OSError as error:  # a full disk may be the very failure
+        log.warning("Ray's logs of the failure could not be kept: %s", str(error)[:200])
+        return
+    log.error("Ray's logs of the failure: %s", kept)
 
 
 def _sweep() -> None:

@@ -21,6 +21,7 @@ class TrialFollower(Callback):
         self._tracker, self._journal = tracker, journal
         self._metric, self._steps = metric, steps
         self._known = {trial.number: trial for trial in known}
+        self._cut_off = [trial for trial in self._known.values() if trial.status == "running"]
         self._trials: dict[str, Trial] = {}
         self._runs: dict[str, Tracker] = {}
 
@@ -68,9 +69,10 @@ class TrialFollower(Callback):
 
     def _number(self, values: dict[str, Any]) -> int:
         """A new number, or that of the trial with these values that an earlier part of the search did not end."""
-        for number, trial in self._known.items():
-            if trial.status == "running" and trial.proposed == values:
-                return number
+        for trial in self._cut_off:
+            if trial.proposed == values:
+                self._cut_off.remove(trial)
+                return trial.number
         return max(self._known, default=-1) + 1
 
     def _keep(self, trial_id: str, trial: Trial) -> None:

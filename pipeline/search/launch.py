@@ -14,6 +14,7 @@ import ray.tune
 from ray.tune.schedulers import ASHAScheduler
 from ray.tune.search.optuna import OptunaSearch
 
+from pipeline.refusal import Refusal
 from pipeline.search.config import TuneConfig
 from pipeline.search.follow import TrialFollower
 from pipeline.search.journal import Journal, Trial
@@ -22,8 +23,11 @@ from pipeline.search.trial import run_trial
 from pipeline.tracking.tracker import Tracker
 from pipeline.training.yardstick import SCORE
 
-QUIET = {"TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1", "RAY_AIR_NEW_OUTPUT": "0"}
-"""No files of Ray's own for each trial, and of its two kinds of output the one that `verbose=0` silences."""
+SETTINGS = {
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # no files of Ray's own for each trial
+    "RAY_AIR_NEW_OUTPUT": "0",  # of its two kinds of output the one that `verbose=0` silences
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # its handler makes of Ctrl-C a search that has ended
+}
 
 log = logging.getLogger(__name__)
 
@@ -38,9 +42,12 @@ def search(
 
     Returns:
         All trials, by number.
+
+    Raises:
+        Refusal: it ended before its trials did.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    os.environ.update(QUIET)
+    os.environ.update(SETTINGS)
     journal = Journal(f"{storage}/{name}/trials")
     known = journal.trials()
     done = [trial for trial in known if trial.status != "running"]
@@ -64,7 +71,19 @@ def search(
             max_failures=max_failures,
             follower=follower,
         )
-    return journal.trials()
+    return refuse_unended(journal.trials())
+
+
+def refuse_unended(trials: list[Trial]) -> list[Trial]:
+    """Trials as they are, which have all ended.
+
+    Raises:
+        Refusal: some have not, so there is no winner among them yet.
+    """
+    left = [trial.number for trial in trials if trial.status == "running"]
+    if left:
+        raise Refusal(f"tune: the search ended before its trials {left} did; the same command goes on with them")
+    return trials
 
 
 def searcher(config: TuneConfig, known: list[Trial]) -> OptunaSearch:

@@ -8,7 +8,8 @@ import torch
 
 from pipeline.params import laid
 from pipeline.refusal import Refusal
-from pipeline.training.job import from_dict
+from pipeline.training.guards import NoRoomError
+from pipeline.training.job import Job, from_dict
 from pipeline.training.loop import fit
 from pipeline.training.recipe import Row
 from pipeline.training.run import Run, start
@@ -40,19 +41,28 @@ class TrialReporter:
 def run_trial(proposed: dict[str, Any], *, job: dict[str, Any]) -> None:
     """Train by `job`, a job's plain values, with `proposed` values by dotted name put into it.
 
-    Values that do not go together, or with which the loss ceases to be a number, score zero and say why: started again
-    they would fail again, and the search learns to keep away from them.
+    Values that do not go together, for which there is no room, or with which the loss ceases to be a number, score zero
+    and say why: started again they would fail again, and the search learns to keep away from them. Shards that cannot
+    be read are no fault of the values.
     """
     try:
-        _train(laid(proposed, job))
-    except (FloatingPointError, Refusal) as error:
-        ray.tune.report({"step": 0, SCORE: 0.0, "fault": " ".join(str(error).split())})
+        varied = from_dict(laid(proposed, job))
+        run = _begun(varied)
+    except Refusal as error:
+        _report_fault(error)
+        return
+    try:
+        fit(run, ShardData(varied, rank=0, world=1), TrialReporter(), rank=0)
+    except (FloatingPointError, NoRoomError) as error:
+        _report_fault(error)
 
 
-def _train(values: dict[str, Any]) -> None:
-    job = from_dict(values)
+def _begun(job: Job) -> Run:
     torch.set_num_threads(job.cluster.threads)
     recipe = job.recipe
     device = "cuda" if job.cluster.gpus_per_worker else "cpu"
-    run = start(build_network(job, recipe).to(device), recipe)
-    fit(run, ShardData(job, rank=0, world=1), TrialReporter(), rank=0)
+    return start(build_network(job, recipe).to(device), recipe)
+
+
+def _report_fault(error: Exception) -> None:
+    ray.tune.report({"step": 0, SCORE: 0.0, "fault": " ".join(str(error).split())})

@@ -18,10 +18,10 @@ class TrackingConfig:
     """The registered model's name."""
 
     def __post_init__(self) -> None:
-        """Refuse a password in params.yaml, which is kept with every run and version."""
-        if self.uri is not None and ":" in urlsplit(self.uri).netloc.rpartition("@")[0]:
+        """Refuse credentials in params.yaml, which is kept with every run and version."""
+        if self.uri is not None and "@" in urlsplit(self.uri).netloc:
             raise ValueError(
-                f"uri: got {without_credentials(self.uri)} with a password, wanted none in params.yaml; "
+                f"uri: got {without_credentials(self.uri)} with credentials, wanted none in params.yaml; "
                 "put MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD into the environment"
             )
 

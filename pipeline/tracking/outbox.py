@@ -50,7 +50,11 @@ class Outbox(Generic[Item]):
         self._sender: threading.Thread | None = None
 
     def put(self, items: Sequence[Item]) -> None:
-        """Take items to send. Raises what the server refused for good."""
+        """Take items to send.
+
+        Raises:
+            Refusal: the server refused earlier ones for good.
+        """
         with self._changed:
             self._rise()
             taken = items[: max(0, self._limit - len(self._waiting))]
@@ -62,7 +66,11 @@ class Outbox(Generic[Item]):
             self._sender.start()
 
     def close(self, *, patience: float) -> int:
-        """Wait until all is sent, and stop; gives the number of items that were not, after `patience` seconds."""
+        """Wait until all is sent, and stop; gives the number of items that were not, after `patience` seconds.
+
+        Raises:
+            Refusal: the server refused some for good.
+        """
         with self._changed:
             self._changed.wait_for(lambda: not self._waiting or self._fault is not None, timeout=patience)
             self._rise()
@@ -114,7 +122,10 @@ class Outbox(Generic[Item]):
 
     def _rise(self) -> None:
         if self._fault is not None:
-            raise self._fault
+            raise Refusal(
+                f"the tracking server does not take this run's numbers ({one_line(self._fault)}); look whether the run "
+                "is still there and may be written by you, then start this stage again, which goes on"
+            ) from self._fault
 
     def _drop(self, count: int) -> None:
         if count and not self._dropped:

@@ -10,8 +10,9 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
+from pipeline.refusal import Refusal
 from pipeline.tracking.config import TrackingConfig
-from pipeline.tracking.outbox import PATIENCE_SECONDS, Outbox, patiently
+from pipeline.tracking.outbox import PATIENCE_SECONDS, Outbox, one_line, patiently
 from pipeline.tracking.server import connect, experiment_id, local_artifacts
 
 FAILED_PATIENCE_SECONDS = 10.0
@@ -51,16 +52,31 @@ class MlflowTracker:
         return _created(self._client, self._experiment, name=name, tags={MLFLOW_PARENT_RUN_ID: self.run_id})
 
     def finish(self, *, failed: bool = False) -> None:
-        """Close the run once all its numbers were sent; one that failed does not wait long for that.
+        """Close the run once all its numbers were sent.
+
+        One that failed does not wait long for that, and what goes wrong here then does not hide what went wrong before.
 
         Raises:
-            Refusal: the server was away for too long.
+            Refusal: the server was away for too long, or did not take the numbers.
         """
-        patience = FAILED_PATIENCE_SECONDS if failed else PATIENCE_SECONDS
-        left = self._outbox.close(patience=patience)
+        try:
+            self._close("FAILED" if failed else "FINISHED", FAILED_PATIENCE_SECONDS if failed else PATIENCE_SECONDS)
+        except (Refusal, MlflowException) as error:
+            if not failed:
+                raise
+            log.warning("the run %s could not be closed (%s)", self.run_id, one_line(error))
+
+    def _close(self, status: str, patience: float) -> None:
+        try:
+            left = self._outbox.close(patience=patience)
+        except Refusal:
+            self._terminate("FAILED", patience)
+            raise
         if left:
             log.warning("the tracking server never heard of %d values of the run %s", left, self.run_id)
-        status = "FAILED" if failed else "FINISHED"
+        self._terminate(status, patience)
+
+    def _terminate(self, status: str, patience: float) -> None:
         patiently(lambda: self._client.set_terminated(self.run_id, status), patience=patience, what="closing the run")
 
 

@@ -21,6 +21,7 @@ from mlflow.tracking import MlflowClient
 
 from pipeline.refusal import Refusal
 from pipeline.tracking.config import TrackingConfig, without_credentials
+from pipeline.tracking.outbox import one_line
 
 TIMEOUT_SECONDS = 5.0
 """How long a server may take to accept a connection."""
@@ -43,7 +44,7 @@ def connect(config: TrackingConfig) -> MlflowClient:
         try:
             client.search_experiments(max_results=1)
         except MlflowException as error:
-            raise Refusal(f"tracking server {without_credentials(uri)}: {error}; {ADVICE}") from error
+            raise Refusal(f"tracking server {without_credentials(uri)}: {one_line(error)}; {ADVICE}") from None
     return client
 
 

@@ -38,14 +38,14 @@ def advance(
 
     Raises:
         NotFiniteError: more than `max_skipped_share` of the run's steps are not finite.
-        Refusal: a pass does not fit into the memory.
+        NoRoomError: a pass does not fit into the memory.
     """
     train = run.recipe.train
     before = [buffer.clone() for buffer in run.network.buffers()] if train.max_skipped_share else []
     run.stepper.zero_grad(set_to_none=True)
     row, told = _passes(run, shares, rank=rank, of=of, with_gradient_shares=with_gradient_shares)
     norm = float(nn.utils.clip_grad_norm_(run.network.parameters(), train.clip_norm).item())
-    row |= {"gradient_norm": norm, "learning_rate": run.stepper.param_groups[0]["lr"]}
+    row |= {"gradient_norm": norm, "learning_rate": train.learning_rate * run.rates.lr_lambdas[0](run.step)}
     is_taken = is_finite([norm])  # all ranks see the same norm, so all take the step or none
     if not is_taken:
         _leave_out(run, Facts(step=run.step, rank=rank, values=row, keys=_keys(shares)), before, skipped=skipped)
@@ -53,7 +53,7 @@ def advance(
     run.stepper.step()
     run.rates.step()
     if is_taken:
-        run.average.update(bare(run.network))
+        run.average.update(bare(run.network), step=run.step + 1)
     run.step += 1
     return row, told
 

@@ -69,6 +69,8 @@ class TrainConfig:
         yield "micro_batch", self.micro_batch is None or self.micro_batch >= 1, "at least 1, or null"
         yield "evaluate_every", self.evaluate_every % self.log_every == 0, f"a multiple of log_every = {self.log_every}"
         yield "learning_rate", 0 < self.learning_rate < 1, "more than 0 and less than 1"
+        yield "backbone_rate", self.backbone_rate >= 0, "at least 0"
+        yield "clip_norm", self.clip_norm > 0, "more than 0"
         yield "layer_decay", 0 < self.layer_decay <= 1, "more than 0 and at most 1"
         yield "ema_decay", 0 <= self.ema_decay < 1, "at least 0 and less than 1"
         yield "warmup_steps", 0 <= self.warmup_steps <= self.steps, f"0 to steps = {self.steps}"

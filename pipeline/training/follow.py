@@ -35,8 +35,9 @@ class Following:
 def following(listen: Callable[[Row], None], *, last: int) -> Iterator[Following]:
     """Print rows and lines of text, and hand each row to `listen` once, while the block runs Ray Train's `fit`.
 
-    A `Refusal` from a worker ends the run at once, for starting again would meet the same. SIGTERM asks the workers to
-    keep a checkpoint first. Both end `fit` as Ctrl-C does: by SIGINT, for which Ray Train has a handler of its own.
+    A `Refusal` from a worker or from `listen` ends the run, for starting again would meet the same. SIGTERM asks the
+    workers to keep a checkpoint first. Both end `fit` as Ctrl-C does: by SIGINT, for which Ray Train has a handler of
+    its own.
     """
     import ray  # noqa: PLC0415  (after the environment is set)
 
@@ -67,7 +68,11 @@ def _follow(run: Following, listen: Callable[[Row], None], last: int) -> None:
             told.add((news["step"], tuple(news)))
             began = began or (time.monotonic(), news["step"])
             log.info("%s", line(news, began=began, last=last))
-            listen(news)
+            try:
+                listen(news)
+            except Refusal as reason:
+                run.reasons.append(reason)
+                _interrupt()
 
 
 def _interrupt() -> None:
@@ -84,7 +89,8 @@ def _terminating(run: Following) -> Iterator[None]:
     def ask(_signal: int, _frame: FrameType | None) -> None:
         log.warning("SIGTERM: the next step is kept, then training stops")
         run.desk.ask_to_stop.remote()
-        timer.start()
+        if timer.ident is None:  # impatience repeats the signal
+            timer.start()
 
     def give_up() -> None:
         run.reasons.append(Refusal(f"stopped by SIGTERM; no checkpoint came within {GRACE:.0f} seconds"))

@@ -38,6 +38,10 @@ class NotFiniteError(FloatingPointError):
         super().__init__(f"{self.shown} on the samples {', '.join(facts.keys)}")
 
 
+class NoRoomError(Refusal):
+    """The memory of a device is too small for a pass."""
+
+
 def is_finite(values: Sequence[float]) -> bool:
     """Whether all are."""
     return all(math.isfinite(value) for value in values)
@@ -48,7 +52,7 @@ def enough_memory(clips: int) -> Iterator[None]:
     """Tell which number to change when the GPU has no room for a pass of so many clips.
 
     Raises:
-        Refusal: it has none.
+        NoRoomError: it has none.
     """
     try:
         yield
@@ -59,6 +63,6 @@ def enough_memory(clips: int) -> Iterator[None]:
             else "lower model.input_size or take a smaller network"
         )
         first = str(error).split(". ")[0]
-        raise Refusal(
+        raise NoRoomError(
             f"micro_batch: got a pass of {clips} clips, which the GPU has no room for ({first}); {advice}"
         ) from None

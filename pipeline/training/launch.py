@@ -40,7 +40,7 @@ def train(job: Job, out: Path, *, listen: Callable[[Row], None]) -> Outcome:
     """Run `job` to its end and write the network that scores best on the select split to `out`.
 
     `listen` hears every line of progress on the driver. A run that was interrupted goes on from its last checkpoint;
-    one that had finished starts over, for only a forced stage comes back to it.
+    one that `close` has closed starts over, for only a forced stage comes back to it.
 
     Raises:
         Refusal: the job cannot be run, or was ended by SIGTERM.
@@ -51,9 +51,12 @@ def train(job: Job, out: Path, *, listen: Callable[[Row], None]) -> Outcome:
     folder = RunFolder(f"{job.cluster.storage_path}/{name}")
     _announce(folder, name, storage=job.cluster.storage)
     _fit(job, name, folder.url, listen)
-    outcome = _collect(name, Checkpoints(folder.url), out)
-    folder.finish({"step": job.train.steps})
-    return outcome
+    return _collect(name, Checkpoints(folder.url), out)
+
+
+def close(job: Job, outcome: Outcome) -> None:
+    """Mark `job`'s run as one whose outcome is kept: until then, the same command goes on with it."""
+    RunFolder(f"{job.cluster.storage_path}/{outcome.name}").finish({"step": job.train.steps})
 
 
 def _check(job: Job) -> None:

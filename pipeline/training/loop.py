@@ -65,7 +65,7 @@ def fit(
 
     Raises:
         NotFiniteError: more losses or gradients are not finite than may be; its facts name the step and the samples.
-        Refusal: a pass does not fit into the memory.
+        NoRoomError: a pass does not fit into the memory.
     """
     config, device = run.recipe.train, next(run.network.parameters()).device
     clock, watch = Clock(run.network), Watch(rank, device=device, tell=reporter.notice)

@@ -47,5 +47,7 @@ def select_metrics(
                 )
             )
     if dist.is_initialized():
-        dist.all_reduce(counts)
+        everyone = counts.to(device)  # NCCL adds up what is on GPUs alone
+        dist.all_reduce(everyone)
+        counts = everyone.cpu()
     return {f"select/pck_{name}": rate(*counts[row].long()).nanmean().item() for row, name in enumerate(names)}

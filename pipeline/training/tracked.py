@@ -1,7 +1,8 @@
 """A training run with its record: an MLflow run, and the small files that later stages read."""
 
 import csv
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,7 @@ from pipeline.tracking.lineage import RECORDS, provenance
 from pipeline.tracking.runs import start_run
 from pipeline.tracking.tracker import Tracker
 from pipeline.training.job import SPLITS, Job
-from pipeline.training.launch import Outcome, train
+from pipeline.training.launch import Outcome, close, train
 from pipeline.training.machine import machine
 from pipeline.training.recipe import Row
 
@@ -27,21 +28,32 @@ def train_tracked(job: Job, out: Path, tracking: TrackingConfig, *, name: str) -
     with connected():
         tags = provenance(manifests, config=config, shards=job.shards) | machine(job.cluster)
         tracker = start_run(tracking, name, tags=tags)
+        heard: list[Row] = []
         try:
             tracker.log_params(config)
-            outcome = train(job, out / "model", listen=partial(_listen, tracker))
+            outcome = train(job, out / "model", listen=partial(_listen, tracker, heard))
+            _record(outcome, job, out, tracker, tags=tags)
+            for row in before(outcome.history, heard):
+                _listen(tracker, [], row)
+            tracker.log_file(out / "model", folder="model")
+            for record in (path for path in map(Path, RECORDS) if path.is_file()):
+                tracker.log_file(record, folder="lineage")
         except BaseException:
             tracker.finish(failed=True)
             raise
-    _record(outcome, job, out, tracker, tags=tags)
-    tracker.log_file(out / "model", folder="model")
-    for record in (path for path in map(Path, RECORDS) if path.is_file()):
-        tracker.log_file(record, folder="lineage")
     tracker.finish()
+    close(job, outcome)
 
 
-def _listen(tracker: Tracker, row: Row) -> None:
+def _listen(tracker: Tracker, heard: list[Row], row: Row) -> None:
+    heard.append(row)
     tracker.log_metrics({key: value for key, value in row.items() if key != "step"}, step=int(row["step"]))
+
+
+def before(history: Sequence[Row], heard: Sequence[Row]) -> list[Row]:
+    """The rows of a run from before the interruption that it went on from, which this part of it never heard."""
+    first = min((row["step"] for row in heard), default=math.inf)
+    return [row for row in history if row["step"] < first]
 
 
 def _record(outcome: Outcome, job: Job, out: Path, tracker: Tracker, *, tags: Mapping[str, str]) -> None:

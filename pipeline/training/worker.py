@@ -67,7 +67,7 @@ class ShardData:
         return evaluation_batches(
             self._job.split("select"),
             input_size=self._job.model.input_size,
-            batch_size=2 * self._share_size,
+            batch_size=2 * min(self._share_size, self._job.train.micro_batch or self._share_size),
             rank=self._rank,
             world=self._world,
             keyframe_only=self._job.kind == "single_frame",

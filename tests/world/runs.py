@@ -34,12 +34,13 @@ from pathlib import Path
 from pipeline.cluster import connected
 from pipeline.entry import run_stage
 from pipeline.training.job import from_params
-from pipeline.training.launch import train
+from pipeline.training.launch import close, train
 
 def main(shards: Path, out: Path) -> None:
     job = from_params(Path("params.yaml"), kind="dual", section="train", shards=shards)
     with connected():
         outcome = train(job, out, listen=lambda row: None)
+        close(job, outcome)
     print("finished", outcome.name, flush=True)
 
 run_stage(main)

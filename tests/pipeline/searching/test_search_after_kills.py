@@ -1,7 +1,8 @@
-"""A real search on Ray whose second trial is killed, then its driver; the same command then ends it."""
+"""A real search on Ray: its second trial is killed, then its driver, which is then interrupted, and then ends it."""
 
 import json
 import os
+import signal
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,13 +29,17 @@ TRIALS = 5
 
 @dataclass(slots=True, kw_only=True)
 class Searched:
-    """A search that came to its end in two parts."""
+    """A search that came to its end in three parts."""
 
     folder: Path
     first: str
     """What the driver printed before it was killed."""
+    interrupted: str
+    """What the next driver printed, which was interrupted while trial 2 ran."""
+    status: int
+    """How that one ended."""
     second: str
-    """What the driver printed that came after it."""
+    """What the last driver printed."""
 
     def of_parent(self) -> list[Run]:
         """MLflow's runs that have no parent."""
@@ -62,16 +67,19 @@ class Searched:
 
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory: pytest.TempPathFactory, drawn_world: Path) -> Searched:
-    """Trial 0 ends, trial 1 is killed, and the driver when trial 2 has begun; then the stage runs again."""
+    """Trial 0 ends, trial 1 is killed, and the driver when trial 2 has begun; the next is interrupted at this point."""
     place = tmp_path_factory.mktemp("search")
     folder = make_workplace(place / "w", drawn_world)
     one_at_a_time(folder)
     environment = clean_environment(site=place / "site") | {"OMP_NUM_THREADS": "1"}
     process = started(COMMAND, folder, environment=environment)
     first = ended_by_kills(process)
+    process = started(COMMAND, folder, environment=environment)
+    interrupted = ended_by_interrupt(process)
+    assert not (folder / "tune").exists()
     status, second = executed(COMMAND, folder, environment=environment, seconds=400)
     assert status == 0, second
-    return Searched(folder=folder, first=first, second=second)
+    return Searched(folder=folder, first=first, interrupted=interrupted, status=process.returncode, second=second)
 
 
 def one_at_a_time(folder: Path) -> None:
@@ -105,6 +113,18 @@ def ended_by_kills(process: "subprocess.Popen[str]") -> str:
     return "".join(lines)
 
 
+def ended_by_interrupt(process: "subprocess.Popen[str]") -> str:
+    """What a driver prints that gets Ctrl-C when trial 2 has begun."""
+    lines = []
+    assert process.stdout is not None
+    with process:
+        for line in process.stdout:
+            lines.append(line)
+            if line.startswith("trial 2:"):
+                process.send_signal(signal.SIGINT)
+    return "".join(lines)
+
+
 def kill_trial(driver: int) -> None:
     """SIGKILL to the process of the trial under way."""
     trials = [
@@ -121,6 +141,11 @@ def test_the_search_goes_on_where_it_was_killed(searched: Searched) -> None:
     assert "resuming the search" in searched.second
     assert f"2 of {TRIALS} trials have ended" in searched.second
     assert [f"trial {number}:" in searched.second for number in range(TRIALS)] == [False, False, True, True, True]
+
+
+def test_ctrl_c_is_no_end_of_a_search(searched: Searched) -> None:
+    assert searched.status == -signal.SIGINT
+    assert f"2 of {TRIALS} trials have ended" in searched.interrupted
 
 
 def test_every_trial_is_in_the_table_those_that_failed_with_the_reason(searched: Searched) -> None:
@@ -156,7 +181,7 @@ def test_one_run_holds_the_search_and_one_each_trial_but_the_one_that_was_cut_of
     assert [run.info.status for run in searched.of_parent()] == ["FINISHED"]
     assert sorted(trials) == [f"trial {number}" for number in range(TRIALS)]
     assert [run.info.status for run in trials["trial 1"]] == ["FAILED"]
-    assert [run.info.status for run in trials["trial 2"]][:-1] == ["KILLED"]
+    assert [run.info.status for run in trials["trial 2"]][:-1] == ["KILLED", "KILLED"]
     assert {len(runs) for name, runs in trials.items() if name != "trial 2"} == {1}
 
 

@@ -112,7 +112,7 @@ def test_a_server_that_does_not_answer_is_refused_without_its_password(
 
 
 def test_a_password_in_params_is_refused_without_being_shown(tracking: TrackingConfig) -> None:
-    with pytest.raises(ValueError, match=r"uri: got https://mlflow\.example with a password, wanted none") as refusal:
+    with pytest.raises(ValueError, match=r"uri: got https://mlflow\.example with credentials, wanted none") as refusal:
         replace(tracking, uri="https://user:secret@mlflow.example")
 
     assert "secret" not in str(refusal.value)

@@ -186,7 +186,7 @@ def test_what_the_server_refuses_for_good_rises() -> None:
     outbox = Outbox(refuse)
     outbox.put([1])
 
-    with pytest.raises(MlflowException, match="Run x not found"):
+    with pytest.raises(Refusal, match=r"does not take this run's numbers \(.*Run x not found\)"):
         outbox.close(patience=30.0)
 
 

@@ -56,6 +56,18 @@ def weights(network: nn.Module) -> dict[str, torch.Tensor]:
     return dict(network.state_dict())
 
 
+def test_the_average_begins_with_the_first_weights_that_were_learned(
+    recipe: Recipe, noise: Any, tmp_path: Path
+) -> None:
+    train = dataclasses.replace(recipe.train, steps=1, warmup_steps=0, log_every=1, evaluate_every=1)
+    run = fresh(dataclasses.replace(recipe, train=train))
+
+    fit(run, noise, Kept(tmp_path), rank=0)
+
+    for name, value in weights(run.network).items():
+        assert torch.equal(value, weights(run.average.module)[name]), name
+
+
 def test_a_resumed_run_ends_bit_identical_to_one_that_was_not_interrupted(
     recipe: Recipe, noise: Any, tmp_path: Path
 ) -> None:

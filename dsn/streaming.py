@@ -86,7 +86,7 @@ class Runner(Generic[Person, Crop]):
             last: the newest one.
         """
         frames = supporting_frames(keyframe, offsets=self._offsets, first=first, last=last)
-        self._forget(crops, oldest=keyframe + min(self._offsets))
+        self._forget(crops, oldest=keyframe + min(0, *self._offsets))
         self._encode(crops, frames=(keyframe, *frames))
         kept = [self._tokens[person] for person in crops]
         shown = torch.stack([tokens[keyframe] for tokens in kept])

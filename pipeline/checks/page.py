@@ -96,7 +96,8 @@ def sight(shot: dict[str, Any], root: Path, *, corners: Float64[np.ndarray, "N 2
     size = image.shape[0], image.shape[1]
     seen = view(corners, size=size)
     left, top = max(0, int(seen[0])), max(0, int(seen[1]))
-    cut = image[top : math.ceil(seen[1] + seen[3]), left : math.ceil(seen[0] + seen[2])]
+    left, top = min(left, size[1] - 1), min(top, size[0] - 1)  # a bbox beyond the frame: the frame's edge shows that
+    cut = image[top : max(top + 1, math.ceil(seen[1] + seen[3])), left : max(left + 1, math.ceil(seen[0] + seen[2]))]
     keypoints = np.array(shot["keypoints"] or np.zeros((len(skeleton.joints), 3)), dtype=np.float64)
     return Sight(
         file=shot["file"],
@@ -145,11 +146,15 @@ def _rectangle(bbox: Sequence[float] | None, size: tuple[int, int]) -> Limb | No
     return x1, y1, x2 - x1, y2 - y1
 
 
+AS_STORED = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+"""Not turned as EXIF data may ask for: the annotations are not."""
+
+
 def _read(path: Path) -> UInt8[np.ndarray, "H W 3"] | None:
     """As much of an image as can be decoded, or None; of a JPEG that was cut short that takes a mark at its end."""
     data = path.read_bytes() if path.is_file() else b""
     for attempt in (data, data + END):
-        image = cv2.imdecode(np.frombuffer(attempt, dtype=np.uint8), cv2.IMREAD_COLOR) if data else None
+        image = cv2.imdecode(np.frombuffer(attempt, dtype=np.uint8), AS_STORED) if data else None
         if image is not None:
             return np.asarray(image, dtype=np.uint8)
     return None

@@ -14,6 +14,7 @@ from dsn.checkpoint import Loaded
 from dsn.codec import decode, flip
 from dsn.config import ModelConfig
 from dsn.network import DSN, SingleFrame
+from dsn.parts import HeatmapConfig
 from dsn.pixels import normalize, split_clip
 from dsn.readouts import Readouts
 from dsn.skeleton import Pairs, Skeleton
@@ -92,7 +93,7 @@ def predict(
         frames = batch.frames if mirror is None else with_mirrored(batch.frames)
         answer = read(network.eval(), frames, model=model)
         for name in readouts:
-            maps = unmirrored(heatmaps(answer, name), mirror=mirror)
+            maps = unmirrored(heatmaps(answer, name), mirror=mirror, config=model.heatmap)
             found[name].append(locate(maps, batch.to_source, model=model))
     return {name: table(samples, join(parts)) for name, parts in found.items()}
 
@@ -111,15 +112,22 @@ def with_mirrored(frames: UInt8[Tensor, "B T 3 H W"]) -> UInt8[Tensor, "B2 T 3 H
     return torch.cat([frames, frames.flip(-1)])
 
 
-def unmirrored(maps: Float[Tensor, "B2 K h w"], *, mirror: Pairs | None) -> Float[Tensor, "B K h w"]:
+def unmirrored(
+    maps: Float[Tensor, "B2 K h w"], *, mirror: Pairs | None, config: HeatmapConfig
+) -> Float[Tensor, "B K h w"]:
     """The flip test: the mean of the heatmaps of clips and of their mirror images, see `with_mirrored`.
 
-    Without flip pairs there are no mirror images, and the heatmaps stay as they are.
+    Without flip pairs there are no mirror images, and the heatmaps stay as they are. Cells of the encoding `gaussian`
+    do not lie symmetrically in the crop, so mirrored maps stand 3/4 of a cell too far left; shifted by one cell to the
+    right, as in published code, they stand 1/4 too far right.
     """
     if mirror is None:
         return maps
     straight, turned = maps.chunk(2)
-    return (straight + flip(turned, flip_pairs=mirror)) / 2
+    turned = flip(turned, flip_pairs=mirror)
+    if config.encoding == "gaussian":
+        turned = torch.cat([turned[..., :1], turned[..., :-1]], dim=-1)
+    return (straight + turned) / 2
 
 
 def heatmaps(readouts: Readouts, name: Readout) -> Float[Tensor, "B K h w"]:

@@ -16,7 +16,7 @@ from pipeline.posetrack.boxes import VALIDATE, Detection
 from pipeline.refusal import Refusal
 
 POSETRACK18_IDS = 10**10
-"""PoseTrack18's ids of frames are a 1, six digits of the video and four of the frame."""
+"""PoseTrack18's ids of frames are a digit for the video's source, six of the video and four of the frame."""
 IN_OTHER_FRAMES = "in frames that there are not"
 
 

@@ -15,6 +15,8 @@ from pipeline.refusal import Refusal
 from pipeline.shards.crop import Image
 
 IMAGES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+SOURCES = {"mpii": 1, "bonn": 2, "mpiinew": 3}
+"""What ids of PoseTrack18's frames begin with, as its evaluator counts them."""
 PATIENCE = 100
 """Frames in a row that cannot be decoded, after which a video is taken to have ended."""
 
@@ -58,9 +60,9 @@ class Footage:
 
     def image_id(self, position: int) -> int:
         """PoseTrack18's id where video and image are named as there (`003418_mpii_test/000012.jpg`), else position."""
-        video, image = re.match(r"(\d{6})_", self.name), Path(self.frame_name(position)).stem
+        video, image = re.match(r"(\d{6})_(mpii|bonn|mpiinew)_", self.name), Path(self.frame_name(position)).stem
         if video and image.isdecimal() and len(image) == 6:
-            return int(f"1{video[1]}{int(image):04d}")
+            return int(f"{SOURCES[video[2]]}{video[1]}{int(image):04d}")
         return position
 
     def frames(self) -> Iterator[Frame]:

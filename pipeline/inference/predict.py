@@ -110,7 +110,7 @@ def _followed(frame: Frame, find: Finder, regions: dict[int, Region], *, size: t
     inside = [(track, one, _inside(one.bbox, width=width, height=height)) for track, one in found]
     region = partial(steady_region, size=size, config=STEADY)
     people = tuple(
-        Followed(track_id=track, bbox=bbox, score=one.score, region=region(regions.get(track), bbox))
+        Followed(track_id=track, bbox=bbox, score=one.score, region=region(regions.get(track), one.bbox))
         for track, one, bbox in inside
         if bbox is not None
     )

@@ -10,12 +10,13 @@ from pipeline.refusal import Refusal
 
 PLACES: tuple[Callable[[Image], str], ...] = (
     lambda image: image.file_name,
-    lambda image: f"images/{image.file_name}",
     lambda image: f"images_renamed/{image.file_name}",
     lambda image: image.original_file_name or image.file_name,
+    lambda image: f"images/{image.file_name}",
 )
 """Where a list's images may lie below the root. DetectAndTrack's names start behind the folder of images, and count
-renamed copies; `original_file_name` is the frame as distributed."""
+renamed copies; `original_file_name` is the frame as distributed. The names of copies also occur among the originals,
+where they stand for other frames, so these come last."""
 
 
 def parts(document: Document, path: Path, root: Path) -> list[Part]:

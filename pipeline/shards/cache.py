@@ -5,6 +5,7 @@ gets that name when it is whole and right, so a process that is killed leaves no
 """
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -15,9 +16,15 @@ from pipeline.artifacts import sha256
 from pipeline.refusal import Refusal
 from pipeline.shards.damage import DamageError
 
+PAUSE = 0.05
+"""Seconds between two looks for room."""
+
 
 class Cache:
-    """Files by digest. Those used longest ago make room for others; whoever has one open can read on."""
+    """Files by digest. Those used longest ago make room for others; whoever has one open can read on.
+
+    Such a file takes up its space until it is closed, beyond the limit.
+    """
 
     def __init__(self, folder: Path, *, limit: int) -> None:
         """`limit` is the largest size of all files together, in bytes."""
@@ -44,7 +51,7 @@ class Cache:
                 file = path.open("rb")
             except FileNotFoundError:
                 return self._add(path, size=size, fetch=fetch)
-            os.utime(path)
+            os.utime(file.fileno())  # by now another process may have taken its name away
             return file
 
     def _lock(self, digest: str, *, timeout: float = -1.0) -> FileLock:
@@ -63,17 +70,26 @@ class Cache:
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
-            room.unlink(missing_ok=True)
+            with self._room_lock():
+                room.unlink(missing_ok=True)
         return file
 
     def _make_room(self, room: Path, *, size: int) -> None:
-        """Remove what was used longest ago until `size` bytes fit, and set them aside by the empty file `room`."""
+        """Set `size` bytes aside by the empty file `room`, when those that others fetch leave as much."""
         if size > self._limit:
             raise Refusal(
                 f"reader.store.cache_gib: got {self._limit / 2**30:.3g}, wanted at least {size / 2**30:.3g}, the size "
                 "of one shard"
             )
-        with FileLock(self._folder / "room.lock"):
+        while not self._set_aside(room, size=size):
+            time.sleep(PAUSE)
+
+    def _room_lock(self) -> FileLock:
+        return FileLock(self._folder / "room.lock")
+
+    def _set_aside(self, room: Path, *, size: int) -> bool:
+        """Remove what was used longest ago until `size` bytes fit, and hold them; False where they do not."""
+        with self._room_lock():
             self._clear_stale()
             files = sorted((path.stat().st_mtime_ns, path) for path in self._folder.iterdir() if not path.suffix)
             taken = sum(path.stat().st_size for path in self._folder.iterdir() if path.suffix in {"", ".room"})
@@ -82,8 +98,11 @@ class Cache:
                     break
                 taken -= path.stat().st_size
                 path.unlink()
+            if taken + size > self._limit:
+                return False
             with room.open("wb") as file:
                 file.truncate(size)  # takes no space: the file has a size and no bytes
+            return True
 
     def _clear_stale(self) -> None:
         """Remove what processes left that were killed while they fetched; whoever lives holds a lock."""

@@ -51,7 +51,7 @@ def pack_splits(index: Index, root: Path, out: Path, recipe: Recipe, *, run: Run
     """Write `out`/{train,select,val}, each with its tars and manifest.json.
 
     The bytes depend on the dataset and the recipe alone, not on how `run` spreads the tasks. Splits are moved to their
-    places when all are whole: whatever interrupts packing leaves the old shards, and packing again starts over.
+    places when all are whole: what interrupts packing before that leaves the old shards, and packing again starts over.
 
     Raises:
         Refusal: a split is empty, a frame cannot be decoded, or train and select would share frames.

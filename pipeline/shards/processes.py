@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from itertools import cycle
 from math import prod
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -65,7 +66,16 @@ _WORKERS: list[_Worker] = []
 
 
 def _begin(source: Source, start: int, step: int, kept: int) -> None:
+    Thread(target=_end_with_parent, daemon=True).start()
     _WORKERS.append(_Worker(source, start=start, step=step, kept=kept))
+
+
+def _end_with_parent() -> None:
+    """A process that is killed cannot end those that read for it."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _next() -> _Sent | None:

@@ -63,7 +63,7 @@ class RecordReader:
         """No shard is opened before it is read."""
         self._records = records
         self._open: OrderedDict[int, BinaryIO] = OrderedDict()
-        self._damaged: dict[int, DamageError] = {}
+        self._damaged: dict[int, str] = {}
 
     def __enter__(self) -> "RecordReader":  # noqa: PYI034  (beartype knows Self in classes that it decorates alone)
         """Itself."""
@@ -108,7 +108,7 @@ class RecordReader:
             self._open.move_to_end(shard)
             return self._open[shard]
         if shard in self._damaged:
-            raise self._damaged[shard]
+            raise DamageError(self._damaged[shard])
         if len(self._open) == MOST_OPEN:
             self._open.popitem(last=False)[1].close()
         self._open[shard] = self._opened(shard)
@@ -122,8 +122,8 @@ class RecordReader:
         except FileNotFoundError:
             raise Refusal(f"{path}: no such file, though manifest.json lists it; {REPAIR}") from None
         except DamageError as error:
-            self._damaged[shard] = DamageError(f"{path}: {error}")
-            raise self._damaged[shard] from None
+            self._damaged[shard] = f"{path}: {error}"
+            raise DamageError(self._damaged[shard]) from None
 
 
 def _key_of(header: bytes) -> str | None:

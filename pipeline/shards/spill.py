@@ -66,7 +66,7 @@ class _Frames:
         if image is None:
             raise Refusal(
                 f"{path}: not an image that can be decoded, though its header can be read; replace or remove it, "
-                "or set prepare.decode to true, which sets such frames aside"
+                "or set prepare.checks.decode to true, which sets such frames aside"
             )
         return image
 

@@ -130,6 +130,18 @@ def test_only_what_is_in_sight_is_put_into_the_page(world: Path) -> None:
     assert np.asarray(image).shape == (60, 100, 3)
 
 
+@pytest.mark.parametrize(
+    "corners", [[[500.0, 20.0], [600.0, 90.0]], [[-90.0, 20.0], [-60.0, 90.0]], [[20.0, -200.0], [60.0, -150.0]]]
+)
+def test_somebody_beyond_the_frame_is_shown_beside_its_edge(corners: list[list[float]], world: Path) -> None:
+    shot = {"file": "images/train/000001_mpii_train/000000.jpg", "bbox": [*corners[0], *corners[1]], "keypoints": []}
+
+    found = sight(shot, world, corners=np.array(corners), skeleton=POSETRACK)
+
+    assert found is not None
+    assert min(found.part[2:]) >= 1.0
+
+
 def test_with_nobody_in_question_the_frame_is_shown() -> None:
     assert view(NOWHERE, size=(100, 200)) == (0.0, 0.0, 200.0, 100.0)
 

@@ -1,14 +1,14 @@
 import importlib
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 import torch
 
 from dsn.checkpoint import Loaded
-from dsn.codec import encode
+from dsn.codec import decode, encode
 from dsn.network import build, build_single_frame
 from dsn.parts import ClipConfig
 from dsn.readouts import Readouts
@@ -17,7 +17,17 @@ from pipeline.evaluation.ap import average_precision
 from pipeline.evaluation.loading import annotation_files, read_video
 from pipeline.evaluation.people import JOINTS
 from pipeline.evaluation.poseval import score_folders
-from pipeline.evaluation.predict import Poses, Readout, heatmaps, locate, predict, refuse_misfit, table, to_frame
+from pipeline.evaluation.predict import (
+    Poses,
+    Readout,
+    heatmaps,
+    locate,
+    predict,
+    refuse_misfit,
+    table,
+    to_frame,
+    unmirrored,
+)
 from pipeline.evaluation.submission import write_predictions
 from pipeline.evaluation.tables import read_truth, score_videos
 from pipeline.posetrack.index import read_index
@@ -52,6 +62,20 @@ def test_a_drawn_gaussian_is_located_in_the_source_frame() -> None:
 
     np.testing.assert_allclose(poses.keypoints[0], np.tile([140.0, 260.0], (17, 1)), atol=0.05)
     assert poses.scores[0] == pytest.approx(0.5 * maps.amax(dim=(2, 3))[0].numpy())
+
+
+@pytest.mark.parametrize(("encoding", "off"), [("udp", 0.0), ("gaussian", 0.5)])
+def test_mirrored_maps_stand_where_those_of_the_person_do(encoding: Literal["udp", "gaussian"], off: float) -> None:
+    heatmap = replace(clips.model_config().heatmap, encoding=encoding, stride=4)
+    places = torch.linspace(40, 140, 101)
+    straight = torch.stack([places, torch.full_like(places, 90.0)], dim=-1)[:, None]
+    mirrored = torch.stack([191 - straight[..., 0], straight[..., 1]], dim=-1)
+    visible = torch.ones(202, 1, dtype=torch.bool)
+    maps, _ = encode(torch.cat([straight, mirrored]), visible, input_size=(256, 192), config=heatmap)
+
+    found, _ = decode(unmirrored(maps, mirror=(), config=heatmap), input_size=(256, 192), config=heatmap)
+
+    assert (found - straight)[..., 0].mean().item() == pytest.approx(off, abs=0.15)
 
 
 def test_the_dense_readout_is_the_mean_over_supporting_frames() -> None:

@@ -153,6 +153,15 @@ def test_images_of_a_merged_list_are_found_in_either_folder(
     assert renamed.startswith("images_renamed/bonn_5sec/")
 
 
+def test_names_of_renamed_copies_are_not_looked_for_among_the_originals(drawn_world: Path, tmp_path: Path) -> None:
+    root = formats.detect_and_track_list(drawn_world, tmp_path / "both")
+    shutil.copytree(root / "images_renamed", root / "images")
+
+    files = build_index(root, CONFIG)[0].frames["file"]
+
+    assert files.str.startswith("images_renamed/").all()
+
+
 def test_occluded_joints_of_posetrack21_are_labelled(drawn_world: Path, official: Index, tmp_path: Path) -> None:
     root = formats.posetrack21(drawn_world, tmp_path / "hidden", hidden=True)
 

@@ -9,6 +9,7 @@ from multiprocessing import active_children
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import torch
 
@@ -97,6 +98,35 @@ def test_a_refusal_of_a_process_rises_as_it_is(packed: Path, tmp_path: Path) -> 
 
     with pytest.raises(Refusal, match=r"000002.tar: no such file, though manifest.json lists it"):
         list(evaluation_batches(tmp_path, input_size=(32, 24), batch_size=4, workers=2))
+
+
+PARENT = """
+import sys
+from multiprocessing import active_children
+from pathlib import Path
+from pipeline.shards.reader import evaluation_batches
+
+if __name__ == "__main__":
+    batches = evaluation_batches(Path(sys.argv[1]), input_size=(32, 24), batch_size=1, workers=2)
+    next(batches)
+    print(*(child.pid for child in active_children()), flush=True)
+    input()
+"""
+
+
+@pytest.mark.slow
+def test_processes_end_with_the_one_that_they_read_for(packed: Path, tmp_path: Path) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT)
+    command = [sys.executable, str(script), str(packed / "val")]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        readers = [psutil.Process(int(number)) for number in parent.stdout.readline().split()]
+        parent.kill()
+
+    assert len(readers) == 2
+    assert psutil.wait_procs(readers, timeout=30)[1] == []
 
 
 @pytest.mark.slow

@@ -51,7 +51,7 @@ def average_precision(videos: list[ScoredJoints]) -> list[JointAP]:
     score = np.concatenate([video.score for video in videos])
     correct = np.concatenate([video.correct for video in videos])
     annotated = np.sum([video.annotated for video in videos], axis=0)
-    order = np.argsort(joint, kind="stable")
+    order = np.argsort(joint.astype(np.int8), kind="stable")
     bounds = np.searchsorted(joint[order], np.arange(len(JOINTS) + 1))
     rows = [order[start:end] for start, end in pairwise(bounds)]
     return [_joint_ap(score[row], correct[row], annotated=int(annotated[k])) for k, row in enumerate(rows)]

@@ -136,7 +136,7 @@ def _has_lists_of_one(structs: pa.StructArray) -> bool:
     for field in structs.type:
         lists = structs.field(field.name)
         if field.type in (INTEGERS, NUMBERS):
-            if not (lists.drop_null().value_lengths().to_numpy() == 1).all():
+            if not (lengths(lists) == given(lists)).all():
                 return False
         elif pa.types.is_list(field.type) and not _has_lists_of_one(lists.flatten()):
             return False
@@ -159,19 +159,23 @@ def _content(column: pa.ChunkedArray) -> Any:
 
 def lengths(lists: Any) -> Int64[np.ndarray, " n"]:
     """How many each list holds, 0 where there is none."""
-    counts: Int64[np.ndarray, " n"] = lists.value_lengths().fill_null(0).to_numpy().astype(np.int64)
-    return counts
+    counts: Int64[np.ndarray, " n"] = np.diff(lists.offsets.to_numpy()).astype(np.int64)
+    return np.where(given(lists), counts, 0) if lists.null_count else counts
 
 
 def given(array: Any) -> Bool[np.ndarray, " n"]:
     """Which of the entries are there."""
+    if not array.null_count:
+        return np.ones(len(array), dtype=np.bool_)
     valid: Bool[np.ndarray, " n"] = array.is_valid().to_numpy(zero_copy_only=False)
     return valid
 
 
 def singles(lists: Any, *, absent: float) -> Float64[np.ndarray, " n"] | Int64[np.ndarray, " n"]:
     """The number in each list of one, `absent` where there is no list."""
-    numbers = lists.flatten().to_numpy()
+    numbers: Float64[np.ndarray, " m"] | Int64[np.ndarray, " m"] = lists.flatten().to_numpy()
+    if not lists.null_count:
+        return numbers
     values = np.full(len(lists), absent, dtype=numbers.dtype)
     values[given(lists)] = numbers
     return values

@@ -26,7 +26,7 @@ class Matching:
     truth: Int64[np.ndarray, " m"]
     """Row of the pair's ground-truth person."""
     distance: Float64[np.ndarray, "m 15"]
-    """In head sizes; infinite where one of the two has no such joint."""
+    """In head sizes, exact where `hit`; infinite where one of the two has no such joint or lies out of reach."""
     hit: Bool[np.ndarray, "m 15"]
     matched: Int64[np.ndarray, " p"]
     """Row of the ground-truth person, or -1."""
@@ -71,13 +71,26 @@ def _refuse_missing_heads(evaluated: Evaluated, of_truth: Int64[np.ndarray, " m"
 def _distances(
     evaluated: Evaluated, of_prediction: Int64[np.ndarray, " m"], *, of_truth: Int64[np.ndarray, " m"]
 ) -> Float64[np.ndarray, "m 15"]:
+    """In head sizes, of joints that may be within reach; infinite elsewhere."""
     truth, prediction = evaluated.truth, evaluated.prediction
-    offset = prediction.keypoints[of_prediction] - truth.keypoints[of_truth]
-    both = prediction.present[of_prediction] & truth.present[of_truth]
+    x, y = (prediction.keypoints[..., axis][of_prediction] - truth.keypoints[..., axis][of_truth] for axis in range(2))
     # A head of size 0 gives infinity or NaN, and neither is a hit.
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        length = np.sqrt(offset[..., 0] ** 2 + offset[..., 1] ** 2) / truth.head_size[of_truth][:, None]
-    return np.where(both, length, np.inf)
+        squares = x**2 + y**2
+        # Most pairs are of two people far apart: a rough bound leaves few of which the exact distance is worked out.
+        reach = (2 * THRESHOLD * truth.head_size[of_truth]) ** 2
+        near = np.flatnonzero((squares <= reach[:, None]) & _both(evaluated, of_prediction, of_truth=of_truth))
+        lengths = np.sqrt(squares.ravel()[near]) / truth.head_size[of_truth[near // squares.shape[1]]]
+    distance = np.full(squares.shape, np.inf)
+    distance.ravel()[near] = lengths
+    return distance
+
+
+def _both(
+    evaluated: Evaluated, of_prediction: Int64[np.ndarray, " m"], *, of_truth: Int64[np.ndarray, " m"]
+) -> Bool[np.ndarray, "m 15"]:
+    both: Bool[np.ndarray, "m 15"] = evaluated.prediction.present[of_prediction] & evaluated.truth.present[of_truth]
+    return both
 
 
 def _shares(hit: Bool[np.ndarray, "m 15"], annotated: Bool[np.ndarray, "m 15"]) -> Float64[np.ndarray, " m"]:

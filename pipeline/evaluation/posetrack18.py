@@ -111,11 +111,10 @@ def _rows(
 def _people(source: _Source, rows: Int64[np.ndarray, " n"], *, frame: Int64[np.ndarray, " n"]) -> People:
     columns = [source.names.index(name) for name in NAMES]
     triples = _keypoints(source)[rows[:, None], columns]
-    present: Bool[np.ndarray, "n 15"] = (triples != 0).any(axis=2)
     return People(
         frame=frame,
-        keypoints=np.where(present[..., None], triples[..., :2], 0.0),
-        present=present,
+        keypoints=triples[..., :2],
+        present=(triples[..., 0] != 0) | (triples[..., 1] != 0) | (triples[..., 2] != 0),
         scores=_scores(source)[rows[:, None], columns],
         head_size=_head_sizes(source)[rows],
         track_id=source.annotations.field("track_id").to_numpy()[rows],

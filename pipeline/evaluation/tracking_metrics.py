@@ -1,14 +1,15 @@
 """MOTA and MOTP of every joint by CLEAR-MOT; section 8 of the protocol."""
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Bool, Float64
+from jaxtyping import Bool, Float64, Int64
 from scipy.optimize import linear_sum_assignment
 
 from pipeline.evaluation.filtering import Evaluated
 from pipeline.evaluation.matching import Matching
-from pipeline.evaluation.people import JOINTS, frame_starts
+from pipeline.evaluation.people import JOINTS, People
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,76 +53,114 @@ def count_tracking(evaluated: Evaluated, matching: Matching, *, counts: list[Cou
 
     Its last frame does not count; a video without an evaluated frame adds nothing.
     """
-    links = [_Links() for _ in JOINTS]
-    of_truth, of_prediction = (
-        frame_starts(people, len(evaluated.frames)) for people in (evaluated.truth, evaluated.prediction)
+    truth, prediction, frames = evaluated.truth, evaluated.prediction, len(evaluated.frames)
+    sizes = np.stack([np.bincount(people.frame, minlength=frames) for people in (truth, prediction)])
+    is_full = (sizes > 0).all(axis=0) & (np.arange(frames) < frames - 1)
+    # The official evaluator puts one object and one hypothesis that do not match into a frame that lacks either.
+    dummies = max(frames - 1, 0) - int(is_full.sum())
+    objects, hypotheses = (people.present[is_full[people.frame]].sum(axis=0) for people in (truth, prediction))
+    pairs = _allowed(evaluated, matching, is_full=is_full)
+    for joint, count in enumerate(counts):
+        detections = _count_joint(evaluated, pairs[joint], count=count)
+        count.detections += detections
+        count.objects += int(objects[joint]) + dummies
+        count.misses += int(objects[joint]) - detections + dummies
+        count.false_positives += int(hypotheses[joint]) - detections + dummies
+        count.other_distance += float(pairs[joint].distance.sum())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pairs:
+    """All pairs within reach of one joint, frame by frame."""
+
+    joint: int
+    frame: Int64[np.ndarray, " a"]
+    truth: Int64[np.ndarray, " a"]
+    """Row of the ground-truth person."""
+    prediction: Int64[np.ndarray, " a"]
+    """Row of the prediction."""
+    distance: Float64[np.ndarray, " a"]
+    is_disputed: Bool[np.ndarray, " a"]
+    """Whether in this frame somebody is in two of the pairs, so that one has to be chosen."""
+
+
+def _allowed(evaluated: Evaluated, matching: Matching, *, is_full: Bool[np.ndarray, " f"]) -> list[_Pairs]:
+    """The pairs of each joint, in frames that have people on both sides."""
+    frame = evaluated.truth.frame[matching.truth]
+    pair, joint = np.nonzero(matching.hit & is_full[frame][:, None])
+    order = np.argsort(joint.astype(np.int8), kind="stable")
+    pair, joint = pair[order], joint[order]
+    scene = joint * len(is_full) + frame[pair]
+    identity = evaluated.truth.track_id[matching.truth[pair]]
+    disputed = np.isin(scene, _scenes_of_repeated(scene, identity))
+    disputed |= np.isin(scene, _scenes_of_repeated(scene, matching.prediction[pair]))
+    bounds = np.searchsorted(joint, np.arange(len(JOINTS) + 1)).tolist()
+    columns = (frame[pair], matching.truth[pair], matching.prediction[pair], matching.distance[pair, joint], disputed)
+    names = ("frame", "truth", "prediction", "distance", "is_disputed")
+    return [
+        _Pairs(joint=number, **{name: column[begin:end] for name, column in zip(names, columns, strict=True)})
+        for number, (begin, end) in enumerate(pairwise(bounds))
+    ]
+
+
+def _scenes_of_repeated(scene: Int64[np.ndarray, " a"], somebody: Int64[np.ndarray, " a"]) -> Int64[np.ndarray, " r"]:
+    """The scenes, each one frame of one joint, in which somebody is in more than one pair."""
+    order = np.lexsort((somebody, scene))
+    scene, somebody = scene[order], somebody[order]
+    is_repeated = (scene[1:] == scene[:-1]) & (somebody[1:] == somebody[:-1])
+    return np.compress(is_repeated, scene[1:])
+
+
+def _count_joint(evaluated: Evaluated, pairs: _Pairs, *, count: Counts) -> int:
+    """Switches and distances of matches; gives the number of detections."""
+    link = _Links()
+    # Frames without a choice to make follow each other without a look at where one ends.
+    run = np.where(pairs.is_disputed, pairs.frame, -1)
+    cuts = (np.flatnonzero(run[1:] != run[:-1]) + 1).tolist()
+    detections = 0
+    for begin, end in pairwise([0, *cuts, len(run)] if len(run) else []):
+        counted = _count_disputed if pairs.is_disputed[begin] else _count_undisputed
+        detections += counted(evaluated, pairs, rows=slice(begin, end), link=link, count=count)
+    return detections
+
+
+def _count_undisputed(evaluated: Evaluated, pairs: _Pairs, *, rows: slice, link: _Links, count: Counts) -> int:
+    """Frames in which everybody has one partner or none: all pairs match."""
+    objects = evaluated.truth.track_id[pairs.truth[rows]].tolist()
+    hypotheses = evaluated.prediction.track_id[pairs.prediction[rows]].tolist()
+    distances = pairs.distance[rows].tolist()
+    for identity, hypothesis, distance in zip(objects, hypotheses, distances, strict=True):
+        if link.hypothesis_of.get(identity) != hypothesis:
+            _count_assigned(identity, hypothesis, distance=distance, link=link, count=count)
+    count.match_distance += sum(distances)
+    return len(distances)
+
+
+def _count_disputed(evaluated: Evaluated, pairs: _Pairs, *, rows: slice, link: _Links, count: Counts) -> int:
+    """One frame in which pairs compete."""
+    frame = int(pairs.frame[rows.start])
+    truth, prediction = (
+        _showing(people, pairs.joint, frame=frame) for people in (evaluated.truth, evaluated.prediction)
     )
-    of_pair = np.searchsorted(matching.prediction, of_prediction)
-    for frame in range(len(evaluated.frames) - 1):
-        truth, prediction, pair = (
-            slice(starts[frame], starts[frame + 1]) for starts in (of_truth, of_prediction, of_pair)
-        )
-        _count_frame(evaluated, matching, truth=truth, prediction=prediction, pair=pair, links=links, counts=counts)
-
-
-def _count_frame(
-    evaluated: Evaluated,
-    matching: Matching,
-    *,
-    truth: slice,
-    prediction: slice,
-    pair: slice,
-    links: list[_Links],
-    counts: list[Counts],
-) -> None:
-    objects, hypotheses = evaluated.truth.track_id[truth], evaluated.prediction.track_id[prediction]
-    if not len(objects) or not len(hypotheses):
-        for count in counts:
-            _count_dummy(count)
-        return
-    shape = (len(hypotheses), len(objects), len(JOINTS))
-    cost = np.where(matching.hit[pair], matching.distance[pair], np.nan).reshape(shape).transpose(2, 1, 0)
-    has_truth, has_prediction = evaluated.truth.present[truth], evaluated.prediction.present[prediction]
-    for joint, (link, count) in enumerate(zip(links, counts, strict=True)):
-        rows, columns = has_truth[:, joint], has_prediction[:, joint]
-        _count_joint(
-            objects[rows].tolist(),
-            hypotheses[columns].tolist(),
-            cost=cost[joint][rows][:, columns],
-            link=link,
-            count=count,
-        )
-
-
-def _count_dummy(count: Counts) -> None:
-    """The official evaluator puts one object and one hypothesis that do not match into a frame that lacks either."""
-    count.objects += 1
-    count.misses += 1
-    count.false_positives += 1
-
-
-def _count_joint(
-    objects: list[int],
-    hypotheses: list[int],
-    *,
-    cost: Float64[np.ndarray, "objects hypotheses"],
-    link: _Links,
-    count: Counts,
-) -> None:
-    """One joint in one frame; `cost` is NaN where a pair is forbidden."""
-    allowed = np.isfinite(cost)
-    count.objects += len(objects)
-    count.other_distance += float(cost[allowed].sum())
-    carried = _carry_over(objects, hypotheses, allowed=allowed, link=link)
-    for row, column in carried:
-        count.match_distance += float(cost[row, column])
+    objects = evaluated.truth.track_id[truth].tolist()
+    hypotheses = evaluated.prediction.track_id[prediction].tolist()
+    cost = np.full((len(truth), len(prediction)), np.nan)
+    at = (np.searchsorted(truth, pairs.truth[rows]), np.searchsorted(prediction, pairs.prediction[rows]))
+    cost[at] = pairs.distance[rows]
+    carried = _carry_over(objects, hypotheses, allowed=np.isfinite(cost), link=link)
     assigned = _assign(cost, carried)
     for row, column in assigned:
         _count_assigned(objects[row], hypotheses[column], distance=float(cost[row, column]), link=link, count=count)
-    detections = len(carried) + len(assigned)
-    count.detections += detections
-    count.misses += len(objects) - detections
-    count.false_positives += len(hypotheses) - detections
+    matches = [*carried, *assigned]
+    count.match_distance += sum(float(cost[match]) for match in matches)
+    return len(matches)
+
+
+def _showing(people: People, joint: int, *, frame: int) -> Int64[np.ndarray, " r"]:
+    """The rows of those in a frame who have a joint."""
+    begin, end = np.searchsorted(people.frame, [frame, frame + 1])
+    rows: Int64[np.ndarray, " r"] = begin + np.flatnonzero(people.present[begin:end, joint])
+    return rows
 
 
 def _carry_over(
@@ -154,13 +193,12 @@ def _assign(cost: Float64[np.ndarray, "objects hypotheses"], carried: list[tuple
 
 
 def _count_assigned(identity: int, hypothesis: int, *, distance: float, link: _Links, count: Counts) -> None:
-    """One new pair, counted as motmetrics does, which writes further rows for the same distance."""
+    """What one new pair changes, as motmetrics counts, which writes further rows for the same distance."""
     is_switch = link.hypothesis_of.get(identity, hypothesis) != hypothesis
     is_transfer = link.object_of.get(hypothesis, identity) != identity
     is_ascend = is_switch and hypothesis not in link.object_of
     is_migrate = is_transfer and identity not in link.hypothesis_of
     count.switches += is_switch
-    count.match_distance += distance
     count.other_distance += distance * (is_transfer + is_ascend + is_migrate)
     link.hypothesis_of[identity] = hypothesis
     link.object_of[hypothesis] = identity

@@ -34,8 +34,18 @@ def place(drawn_world: Path) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def whole(place: Path) -> dict[str, torch.Tensor]:
-    """The weights of a run that met no fault."""
-    driver = drive(place, "whole")
+    """The weights of a run on two workers that met no fault."""
+    return unbroken(place, "whole", ranks=2)
+
+
+@pytest.fixture(scope="module")
+def whole_of_three(place: Path) -> dict[str, torch.Tensor]:
+    """The weights of a run on three workers that met no fault."""
+    return unbroken(place, "whole_of_three", ranks=3)
+
+
+def unbroken(place: Path, name: str, *, ranks: int) -> dict[str, torch.Tensor]:
+    driver = drive(place, name, cluster={"workers": ranks})
     assert driver.end() == 0, driver.output
     return final_weights(driver)
 
@@ -51,20 +61,22 @@ def assert_identical(driver: Driver, wanted: dict[str, torch.Tensor]) -> None:
     assert [name for name, value in wanted.items() if not torch.equal(found[name], value)] == []
 
 
+@pytest.mark.parametrize(("ranks", "wanted"), [(2, "whole"), (3, "whole_of_three")])
 def test_a_run_whose_worker_is_killed_ends_by_itself_with_the_same_weights(
-    place: Path, whole: dict[str, torch.Tensor]
+    place: Path, ranks: int, wanted: str, request: pytest.FixtureRequest
 ) -> None:
-    driver = drive(place, "worker")
+    weights: dict[str, torch.Tensor] = request.getfixturevalue(wanted)
+    driver = drive(place, f"worker_of_{ranks}", cluster={"workers": ranks})
     driver.until("step 1/")
-    victim = random.SystemRandom().choice(workers(2))
+    victim = random.SystemRandom().choice(workers(ranks))
     driver.until(f"step {random_step()}/")
 
     victim.kill()
 
     assert driver.end() == 0, driver.output
-    assert "going on from step" in driver.output
+    assert f", on {ranks} ranks" in driver.output
     assert driver.steps_told() == list(range(1, STEPS + 1))
-    assert_identical(driver, whole)
+    assert_identical(driver, weights)
 
 
 def test_a_run_whose_driver_is_killed_goes_on_with_the_same_weights_even_if_its_newest_checkpoint_is_cut_short(

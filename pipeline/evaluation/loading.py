@@ -63,12 +63,20 @@ def refuse_misfit(truth: Video, prediction: Video) -> None:
     wanted, got = len(truth.frames), len(prediction.frames)
     if wanted != got:
         raise Refusal(f"{prediction.path}: images: got {got} frames, wanted the {wanted} of {truth.path}")
-    known = set(truth.frame_ids)
-    for position, (expected, found) in enumerate(zip(truth.frame_ids, prediction.frame_ids, strict=False)):
-        if expected != found and found in known:
-            problem = f"frame id {found} stands where the ground truth has {expected}; frames are aligned by position"
-            refuse(prediction.path, prediction.frames[position], field=f"images[{position}].id", problem=problem)
+    _refuse_another_order(truth, prediction)
     _refuse_repeated_tracks(prediction)
+
+
+def _refuse_another_order(truth: Video, prediction: Video) -> None:
+    """PoseTrack18's frames are known by id, PoseTrack17's by name, which are not compared with each other."""
+    if bool(truth.frame_ids) != bool(prediction.frame_ids):
+        return
+    known = set(truth.frames)
+    for position, (expected, found) in enumerate(zip(truth.frames, prediction.frames, strict=True)):
+        if expected != found and found in known:
+            field = f"images[{position}].id" if truth.frame_ids else f"annolist[{position}].image[0].name"
+            problem = f"{found} stands where the ground truth has {expected}; frames are aligned by position"
+            refuse(prediction.path, found, field=field, problem=problem)
 
 
 def _refuse_repeated_tracks(video: Video) -> None:

@@ -73,6 +73,9 @@ def _keypoint_names(path: Path, categories: Any) -> list[str]:
     if got != ["person"]:
         raise Refusal(f"{path}: categories: got {got}, wanted exactly one, named `person`")
     names: list[str] = categories.field("keypoints").to_pylist()[0]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise Refusal(f"{path}: categories[0].keypoints: got {repeated} more than once, wanted every name once")
     absent = sorted(set(NAMES) - set(names))
     if len(names) not in (15, 17) or absent:
         raise Refusal(

@@ -7,23 +7,37 @@ from pipeline.artifacts import write_json
 from pipeline.evaluation.loading import annotation_files, read_video
 from pipeline.evaluation.people import GROUPS
 from pipeline.evaluation.poseval import score_folders
+from pipeline.posetrack.label_version import KNOWN, UNKNOWN
 
 COLUMNS = (*GROUPS, "Total")
 
 
-def score(gt: Path, pred: Path, *, out: Path | None) -> str:
+def score(gt: Path, pred: Path, *, boxes: str | None, out: Path | None) -> str:
     """Score the predictions in `pred` against `gt`; give a table to print, and write every number to `out`.
+
+    Args:
+        gt: PoseTrack17 or PoseTrack18 files.
+        pred: files of the same names.
+        boxes: where the predicted people's boxes come from, in words; no file tells it.
+        out: a JSON file.
 
     Raises:
         Refusal: a folder or file is missing or malformed.
     """
     result = score_folders(gt, pred)
+    result["metric"] = _metric(len(annotation_files(gt)), result["n_gt_frames_evaluated"], boxes=boxes)
     if out is not None:
         write_json(out, result)
     lines = [*_table(result), "", *_notes(result)]
     if result["ap"]["total"] == 0:
         lines.append(_warn_of_zero(gt, pred))
     return "\n".join(lines)
+
+
+def _metric(videos: int, frames: int, *, boxes: str | None) -> str:
+    """What the numbers are to be called: they compare only within one box source and one version of the labels."""
+    labels = f"labels: {KNOWN.get((videos, frames), UNKNOWN)} ({videos} videos, {frames} frames evaluated)"
+    return f"PoseTrack AP; boxes: {boxes or 'not said'}; {labels}"
 
 
 def _table(result: dict[str, Any]) -> list[str]:
@@ -35,9 +49,9 @@ def _table(result: dict[str, Any]) -> list[str]:
 
 
 def _notes(result: dict[str, Any]) -> list[str]:
-    frames = result["n_gt_frames_evaluated"]
     notes = [
-        f"{frames} frames; precision {_cell(result['precision']['total'])}, recall {_cell(result['recall']['total'])}"
+        result["metric"],
+        f"precision {_cell(result['precision']['total'])}, recall {_cell(result['recall']['total'])}",
     ]
     if result["mot"] is None:
         notes.append(f"no MOTA: {result['mot_error']}")

@@ -9,6 +9,9 @@ import typer
 def score(
     gt: Annotated[Path, typer.Option(help="Folder of ground-truth files, PoseTrack17 or 18.")],
     pred: Annotated[Path, typer.Option(help="Folder of predictions with the same file names.")],
+    boxes: Annotated[
+        str | None, typer.Option(help="Where the predicted boxes come from, for the metric's name.")
+    ] = None,
     json: Annotated[Path | None, typer.Option(help="Where to write every number.")] = None,
 ) -> None:
     """Official PoseTrack AP and MOTA of two folders.
@@ -17,4 +20,4 @@ def score(
     """
     from pipeline.evaluation.score import score as score_table
 
-    print(score_table(gt, pred, out=json))
+    print(score_table(gt, pred, boxes=boxes, out=json))

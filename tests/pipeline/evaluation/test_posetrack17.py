@@ -1,15 +1,20 @@
 """PoseTrack17 files beside PoseTrack18 files of the same content."""
 
+import contextlib
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from dsn.skeleton import POSETRACK
 from pipeline.evaluation.poseval import score_folders
 from pipeline.refusal import Refusal
+from tests.world.junk import spoiled
 
 Json = dict[str, Any]
 Build = Callable[..., Json]
@@ -119,3 +124,73 @@ def test_a_scalar_that_is_no_list_of_one_is_refused_with_its_frame(
         Refusal, match=r"frame 1: annolist\[1\]\.annorect\[0\]\.annopoints\[0\].*\.point\[3\]\.x: got 5\.0"
     ):
         scored(truth, found)
+
+
+@pytest.fixture
+def annolists(person: Build, document: Build, full_pose: Pose) -> tuple[Json, Json]:
+    """Two frames with one person, and perfect predictions."""
+    truth = document(2, [person(frame, full_pose) for frame in range(2)])
+    found = document(2, [person(frame, full_pose, score=0.9 - frame / 10) for frame in range(2)])
+    return _annolist(truth), _annolist(found)
+
+
+def _first(file: Json) -> Json:
+    first: Json = file["annolist"][1]["annorect"][0]
+    return first
+
+
+FAULTS: dict[str, tuple[Callable[[Json], Any], str]] = {
+    "order": (
+        lambda file: file["annolist"].reverse(),
+        "annolist[0].image[0].name: images/val/000001_mpii_test/000001.jpg stands where the ground truth has",
+    ),
+    "frames": (lambda file: file["annolist"].pop(), "got 1 frames, wanted the 2 of"),
+    "tracks": (
+        lambda file: file["annolist"][1]["annorect"].append(_first(file)),
+        "frame images/val/000001_mpii_test/000001.jpg: track_id: got 0 for two people",
+    ),
+    "track bound": (
+        lambda file: _first(file).update(track_id=[10_000]),
+        "frame 1: annolist[1].annorect[0].track_id[0]: got 10000",
+    ),
+    "two tracks": (lambda file: _first(file).update(track_id=[1, 2]), "frame 1: annolist[1].annorect[0].track_id: "),
+    "nan": (
+        lambda file: _first(file)["annopoints"][0]["point"][3].update(score=[math.nan]),
+        "frame images/val/000001_mpii_test/000001.jpg: annopoints: got nan",
+    ),
+    "infinite": (
+        lambda file: _first(file)["annopoints"][0]["point"][3].update(x=[math.inf]),
+        "frame images/val/000001_mpii_test/000001.jpg: annopoints: got inf",
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "words"), FAULTS.values(), ids=FAULTS.keys())
+def test_a_fault_in_predictions_is_named(
+    annolists: tuple[Json, Json], scored: Build, change: Callable[[Json], Any], words: str
+) -> None:
+    truth, found = annolists
+    change(found)
+
+    with pytest.raises(Refusal) as refusal:
+        scored(truth, found)
+
+    assert words in str(refusal.value)
+    assert "pred/000001_mpii_test.json" in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+@settings(
+    max_examples=100,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(data=st.data())
+def test_junk_anywhere_is_refused_or_scored_and_never_crashes(
+    data: st.DataObject, annolists: tuple[Json, Json], scored: Build
+) -> None:
+    both = spoiled(data, list(annolists))
+
+    with contextlib.suppress(Refusal):
+        json.dumps(scored(*both), allow_nan=False)

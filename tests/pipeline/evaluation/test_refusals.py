@@ -1,7 +1,6 @@
 """What is wrong with a file is said in one line that names file, frame and field."""
 
 import contextlib
-import copy
 import json
 import math
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 
 from pipeline.evaluation.poseval import score_folders
 from pipeline.refusal import Refusal
+from tests.world.junk import spoiled
 
 Json = dict[str, Any]
 Build = Callable[..., Json]
@@ -33,7 +33,7 @@ def sides(person: Build, document: Build, full_pose: Pose) -> tuple[Json, Json]:
 Change = Callable[[Json], Any]
 FAULTS: dict[str, tuple[Change, str]] = {
     "frames": (lambda file: file["images"].append(file["images"][0]), "got 3 frames, wanted the 2 of"),
-    "order": (lambda file: file["images"].reverse(), "frame 1: images[0].id: frame id 1 stands where"),
+    "order": (lambda file: file["images"].reverse(), "frame 1: images[0].id: 1 stands where"),
     "tracks": (lambda file: file["annotations"][3].update(track_id=0), "frame 1: track_id: got 0 for two people"),
     "track bound": (
         lambda file: file["annotations"][3].update(track_id=10_000),
@@ -49,6 +49,18 @@ FAULTS: dict[str, tuple[Change, str]] = {
         "frame 1: annotations[2].keypoints[4]: got None",
     ),
     "scores": (lambda file: file["annotations"][2]["scores"].pop(), "frame 1: scores: got 16 values, wanted one"),
+    "more scores": (
+        lambda file: file["annotations"][2]["scores"].append(0.5),
+        "frame 1: scores: got 18 values, wanted one for each of 17 joints",
+    ),
+    "more keypoints": (
+        lambda file: file["annotations"][2]["keypoints"].extend([1, 2, 3]),
+        "frame 1: keypoints: got 54 numbers, wanted 51",
+    ),
+    "joint twice": (
+        lambda file: file["categories"][0]["keypoints"].__setitem__(3, "nose"),
+        "categories[0].keypoints: got ['nose'] more than once",
+    ),
     "nan": (lambda file: file["annotations"][2]["scores"].__setitem__(0, math.nan), "frame 1: scores: got nan"),
     "infinite": (
         lambda file: file["annotations"][2]["keypoints"].__setitem__(0, math.inf),
@@ -149,24 +161,6 @@ def test_ground_truth_without_anybody_is_refused(document: Build, scored: Build)
         scored(document(2, []), document(2, []))
 
 
-def _places(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """The path of everything inside a JSON value."""
-    if isinstance(value, dict):
-        children = list(value.items())
-    elif isinstance(value, list):
-        children = list(enumerate(value))
-    else:
-        return []
-    return [(*at, key) for key, _ in children] + [
-        place for key, child in children for place in _places(child, (*at, key))
-    ]
-
-
-JUNK: st.SearchStrategy[Any] = st.sampled_from(
-    [None, -1, 0, 10**30, 1e300, math.nan, "", "x", True, [], [[]], {}, [None], {"a": 1}, [1, 2]]
-)
-
-
 @settings(
     max_examples=150,
     deadline=None,
@@ -177,15 +171,7 @@ JUNK: st.SearchStrategy[Any] = st.sampled_from(
 def test_junk_anywhere_is_refused_or_scored_and_never_crashes(
     data: st.DataObject, sides: tuple[Json, Json], scored: Build
 ) -> None:
-    both = copy.deepcopy(list(sides))
-    *parents, last = data.draw(st.sampled_from(_places(both)))
-    holder: Any = both
-    for key in parents:
-        holder = holder[key]
-    if data.draw(st.booleans()) and parents:
-        del holder[last]
-    else:
-        holder[last] = data.draw(JUNK)
+    both = spoiled(data, list(sides))
 
     with contextlib.suppress(Refusal):
         json.dumps(scored(*both), allow_nan=False)

@@ -5,15 +5,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from pipeline.evaluation.score import score
 
 Json = dict[str, Any]
+Build = Callable[..., Json]
 
 
 def test_the_table_is_aligned_and_the_file_has_the_official_keys(oracle: Path, tmp_path: Path) -> None:
     case = oracle / "p1_dense_noise"
 
-    text = score(case / "gt", case / "pred", out=tmp_path / "score.json")
+    text = score(case / "gt", case / "pred", boxes="Faster R-CNN", out=tmp_path / "score.json")
 
     header, ap, mota, *_ = text.splitlines()
     assert header.split() == ["Head", "Shou", "Elb", "Wri", "Hip", "Knee", "Ankl", "Total"]
@@ -21,21 +24,33 @@ def test_the_table_is_aligned_and_the_file_has_the_official_keys(oracle: Path, t
     assert mota.split() == ["MOTA", "62.2", "67.9", "68.2", "68.7", "66.9", "68.3", "68.3", "66.9"]
     assert len({len(line) for line in (header, ap, mota)}) == 1
     expected = json.loads((case / "expected.json").read_text())
-    assert json.loads((tmp_path / "score.json").read_text()).keys() == expected.keys()
+    written = json.loads((tmp_path / "score.json").read_text())
+    assert written.pop("metric") in text
+    assert written.keys() == expected.keys()
+
+
+@pytest.mark.parametrize(("boxes", "named"), [(None, "boxes: not said"), ("ground truth", "boxes: ground truth")])
+def test_the_metrics_name_says_box_source_and_label_version(
+    tmp_path: Path, person: Build, document: Build, scored: Build, boxes: str | None, named: str
+) -> None:
+    pose = {"nose": (10.0, 10.0)}
+    scored(document(2, [person(0, pose)]), document(2, [person(0, pose, score=0.5)]))
+
+    text = score(tmp_path / "gt", tmp_path / "pred", boxes=boxes, out=None)
+
+    assert f"PoseTrack AP; {named}; labels: unknown (1 videos, 1 frames evaluated)" in text
 
 
 def test_where_there_is_no_mota_the_text_says_why(oracle: Path) -> None:
     case = oracle / "p2_real_frames_ignore"
 
-    text = score(case / "gt", case / "pred", out=None)
+    text = score(case / "gt", case / "pred", boxes=None, out=None)
 
     assert "no MOTA: " in text
     assert "got one frame with ground truth" in text
 
 
-def test_an_ap_of_zero_shows_the_first_frames_of_both_sides(
-    tmp_path: Path, person: Callable[..., Json], document: Callable[..., Json]
-) -> None:
+def test_an_ap_of_zero_shows_the_first_frames_of_both_sides(tmp_path: Path, person: Build, document: Build) -> None:
     truth = document(2, [person(frame, {"nose": (10.0, 10.0)}) for frame in range(2)])
     found = document(2, [person(frame, {"nose": (900.0, 10.0)}, score=0.5) for frame in range(2)])
     for entry in (*found["images"], *found["annotations"]):
@@ -45,7 +60,7 @@ def test_an_ap_of_zero_shows_the_first_frames_of_both_sides(
         (tmp_path / side).mkdir()
         (tmp_path / side / "000001_mpii_test.json").write_text(json.dumps(content))
 
-    text = score(tmp_path / "gt", tmp_path / "pred", out=None)
+    text = score(tmp_path / "gt", tmp_path / "pred", boxes=None, out=None)
 
     assert "AP is exactly 0: do the frames fit?" in text
     assert "starts with 0, 1 in" in text

@@ -13,7 +13,7 @@ export RAY_USAGE_STATS_ENABLED := 0
 export MLFLOW_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro cluster-up cluster-down test test-slow check format docs lock clean
+.PHONY: help setup repro ablate cluster-up cluster-down test test-slow check format docs lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 14
@@ -33,6 +33,9 @@ $(STAMP): requirements.lock
 repro: $(STAMP)  ## draw the data, train, register, evaluate, promote and report: the whole DAG
 	$(BIN)/python -m pipeline doctor --quiet
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pipeline cluster run dvc repro
+
+ablate: $(STAMP)  ## train and stress every network of ablate/params.yaml, and write one table; goes on where it was
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pipeline cluster run dvc repro --keep-going ablate/dvc.yaml
 
 cluster-up: $(STAMP)  ## start a Ray that the commands to come share
 	$(BIN)/python -m pipeline cluster up

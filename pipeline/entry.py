@@ -18,15 +18,15 @@ OUTS_ARE_GONE = "DVC removed this stage's old outputs before it ran; `dvc checko
 def run_stage(main: Callable[..., None]) -> None:
     """Run a stage's `main` from command-line flags named as its parameters.
 
-    Every parameter is a path, a path or URL, or a dataclass whose fields are paths, each a flag of its own. A `Refusal`
-    ends the process with its one line and status 1; every other error keeps its traceback.
+    Every parameter is a path, a path or URL, a string, a whole number, or a dataclass whose fields are paths, each a
+    flag of its own. A `Refusal` ends the process with its one line and status 1; every other error keeps its traceback.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     parser = argparse.ArgumentParser(description=inspect.getdoc(main))
     kinds = {name: parameter.annotation for name, parameter in inspect.signature(main).parameters.items()}
     for name, kind in kinds.items():
         for flag in _flags(name, kind):
-            parser.add_argument(f"--{flag}", type=path_or_url if kind == Path | str else Path, required=True)
+            parser.add_argument(f"--{flag}", type=_reader(kind), required=True)
     given = vars(parser.parse_args())
     try:
         main(**{name: _value(name, kind, given) for name, kind in kinds.items()})
@@ -40,9 +40,16 @@ def path_or_url(text: str) -> Path | str:
     return text if "://" in text else Path(text)
 
 
+def _reader(kind: Any) -> Callable[[str], Any]:
+    """What makes a flag's text the value of a parameter."""
+    if kind == Path | str:
+        return path_or_url
+    return kind if kind in {str, int} else Path
+
+
 def _flags(name: str, kind: Any) -> list[str]:
     return [field.name for field in fields(kind)] if is_dataclass(kind) else [name]
 
 
-def _value(name: str, kind: Callable[..., Any], given: dict[str, Path]) -> Any:
+def _value(name: str, kind: Any, given: dict[str, Any]) -> Any:
     return kind(**{flag: given[flag] for flag in _flags(name, kind)}) if is_dataclass(kind) else given[name]

@@ -141,11 +141,16 @@ def use_preset(path: Path, presets: Path, name: str) -> None:
     Mappings are merged and null removes a key, as in JSON Merge Patch (RFC 7386). A preset whose `base` names another
     is laid over that one, so whatever was chosen before, the result is the same.
     """
+    lay(path, *_overlays(presets, name))
+
+
+def lay(path: Path, *overlays: Mapping[str, Any]) -> None:
+    """Lay overlays over the params file one after the other, as `use_preset` does."""
     editor = YAML()
     editor.preserve_quotes = True
     editor.width = 4096
     document = editor.load(path.read_text(encoding="utf-8"))
-    for overlay in _overlays(presets, name):
+    for overlay in overlays:
         merge(document, overlay)
     text = io.StringIO()
     editor.dump(document, text)

@@ -18,6 +18,9 @@ from pipeline import params
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("dsn", "pipeline", "stages")
 STAGES: dict[str, dict[str, Any]] = params.read(ROOT / "dvc.yaml")["stages"]
+ABLATION: dict[str, dict[str, Any]] = params.read(ROOT / "ablate" / "dvc.yaml")["stages"]
+"""Those of a DAG of its own, which goes on from the first one's outs."""
+EVERY = STAGES | ABLATION
 GRAPH = grimp.build_graph(*PACKAGES, cache_dir=None)
 
 
@@ -51,11 +54,11 @@ def covers(path: str, other: str) -> bool:
     return other == path or other.startswith(f"{path}/")
 
 
-@pytest.mark.parametrize("name", STAGES)
+@pytest.mark.parametrize("name", EVERY)
 def test_a_stage_declares_the_code_it_imports_and_no_more(name: str) -> None:
     files = {file_of(module) for module in closure(GRAPH, f"stages.{name}")}
 
-    faults = code_faults(STAGES[name], files)
+    faults = code_faults(EVERY[name], files)
 
     assert not faults, "\n".join(faults)
 
@@ -115,15 +118,21 @@ def section_faults(declared: Iterable[str], loaded: Iterable[str]) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("name", STAGES)
+@pytest.mark.parametrize("name", EVERY)
 def test_a_stage_declares_the_sections_it_loads_and_no_more(name: str) -> None:
     files = {file_of(module) for module in closure(GRAPH, f"stages.{name}")}
     modules = [ast.parse((ROOT / file).read_text(encoding="utf-8")) for file in files]
     loaded = {section for module in modules for section in loaded_sections(module)}
 
-    faults = section_faults(STAGES[name]["params"], loaded)
+    faults = section_faults(sections_of(EVERY[name]), loaded)
 
     assert not faults, "\n".join(faults)
+
+
+def sections_of(stage: Mapping[str, Any]) -> list[str]:
+    """The sections that a stage declares, also those of a params file that it names."""
+    entries = [[entry] if isinstance(entry, str) else next(iter(entry.values())) for entry in stage["params"]]
+    return [section for sections in entries for section in sections]
 
 
 def test_a_part_of_a_section_is_covered_by_the_section_and_not_the_other_way_round() -> None:
@@ -144,7 +153,7 @@ def test_sections_are_read_from_calls() -> None:
 
 
 def test_no_stage_reads_params_past_its_sections() -> None:
-    modules = {module for name in STAGES for module in closure(GRAPH, f"stages.{name}")} - {"pipeline.params"}
+    modules = {module for name in EVERY for module in closure(GRAPH, f"stages.{name}")} - {"pipeline.params"}
     texts = {module: (ROOT / file_of(module)).read_text(encoding="utf-8") for module in modules}
 
     assert not [module for module, text in texts.items() if "params.read(" in text]
@@ -153,14 +162,14 @@ def test_no_stage_reads_params_past_its_sections() -> None:
 def test_every_stage_has_its_module_and_says_what_it_does() -> None:
     modules = {path.stem for path in (ROOT / "stages").glob("*.py")} - {"__init__"}
 
-    assert modules == set(STAGES)
-    assert not [name for name, stage in STAGES.items() if not stage.get("desc")]
+    assert modules == set(EVERY)
+    assert not [name for name, stage in EVERY.items() if not stage.get("desc")]
 
 
-@pytest.mark.parametrize("name", STAGES)
+@pytest.mark.parametrize("name", EVERY)
 def test_a_command_gives_its_stage_every_path_it_asks_for(name: str) -> None:
     parameters = inspect.signature(importlib.import_module(f"stages.{name}").main).parameters
-    command = STAGES[name]["cmd"].split()
+    command = EVERY[name]["cmd"].split()
 
     assert command[:3] == ["python", "-m", f"stages.{name}"]
     flags = [flag for parameter in parameters.values() for flag in flags_of(parameter)]
@@ -198,8 +207,19 @@ def outs_of(stage: Mapping[str, Any]) -> list[str]:
     return [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
 
 
+def test_the_ablation_reads_what_the_dag_wrote_or_its_own_cells() -> None:
+    written = ["${data.root}", "presets", *(out for stage in STAGES.values() for out in outs_of(stage))]
+    cells = [out for stage in ABLATION.values() for out in outs_of(stage)]
+    deps = {dep for stage in ABLATION.values() for dep in stage["deps"] if dep.split("/")[0] not in PACKAGES}
+
+    strangers = [dep for dep in deps if not any(covers(out, dep) for out in (*written, *cells))]
+
+    assert strangers == ["ablate/cells"]  # the folder of all of them
+    assert all(stage["wdir"] == ".." for stage in ABLATION.values())
+
+
 def test_an_out_is_written_by_one_stage() -> None:
-    outs = [out for stage in STAGES.values() for out in outs_of(stage)]
+    outs = [out for stage in EVERY.values() for out in outs_of(stage)]
 
     assert not [
         (one, other) for i, one in enumerate(outs) for j, other in enumerate(outs) if i != j and covers(one, other)
@@ -207,7 +227,7 @@ def test_an_out_is_written_by_one_stage() -> None:
 
 
 def test_deps_stand_in_order() -> None:
-    lists = {name: [dep for dep in stage["deps"] if "$" not in dep] for name, stage in STAGES.items()}
+    lists = {name: [dep for dep in stage["deps"] if "$" not in dep] for name, stage in EVERY.items()}
 
     assert not {name: deps for name, deps in lists.items() if deps != sorted(deps)}
 

@@ -117,7 +117,7 @@ def look(networks: Networks, keyframe: UInt8[Tensor, "B 3 H W"], *, watched: Sup
         "final": answer.final,
         "visual": answer.visual,
         "single_frame": networks.single(normalize(keyframe)).final,
-        "cut": dual.answer(tokens[:, 0], memory=cut(watched.memory)).final,
+        "cut": dual.answer(tokens[:, 0], memory=cut(watched.memory)).final if networks.model.has_temporal else None,
         "still": dual.answer(tokens[:, 0], memory=still).final,
         "shuffled": dual.answer(tokens[:, 0], memory=watched.shuffled).final,
     }
@@ -152,13 +152,13 @@ def watch(
     networks: Networks, supporting: UInt8[Tensor, "B S 3 H W"], *, watched: Support, batch: ClipBatch
 ) -> dict[str, Poses]:
     """Poses of every method that is shown the supporting frames alone."""
-    assert watched.memory.watched is not None
-    temporal = watched.memory.watched.answer
-    assert temporal is not None
+    seen = watched.memory.watched
+    temporal = None if seen is None else seen.answer
+    own = {} if temporal is None else {"temporal": locate(temporal, batch.to_source, model=networks.model)}
     maps = networks.single(normalize(supporting).flatten(0, 1)).final
     mean = maps.reshape(*supporting.shape[:2], *maps.shape[1:]).mean(dim=1)
     return {
-        "temporal": locate(temporal, batch.to_source, model=networks.model),
+        **own,
         "mean_heatmaps": locate(mean, batch.to_source, model=networks.model),
         **_neighbours(networks, maps, batch=batch),
     }

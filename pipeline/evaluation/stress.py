@@ -23,7 +23,7 @@ from pipeline.evaluation.degrade import gather_donors
 from pipeline.evaluation.errors import labels_of
 from pipeline.evaluation.examples import Album, choose
 from pipeline.evaluation.kinds import Donors
-from pipeline.evaluation.methods import SEES, Networks
+from pipeline.evaluation.methods import CONTROLS, SEES, Networks
 from pipeline.evaluation.motion import BINS, EVERYONE, motion
 from pipeline.evaluation.outcome import Outcome, run_all, select
 from pipeline.evaluation.posetrack18 import is_evaluated
@@ -93,7 +93,7 @@ def stress(config: StressConfig, model: Loaded, control: Loaded, *, data: Data, 
             "left_out": sum(not can_be_evaluated(sample) for sample in samples),
             "videos": curves.videos,
             "controls": list(curves.controls),
-            "controls_missing": [name for name in SEES if name not in curves.ap],
+            "controls_missing": [name for name in CONTROLS if name not in curves.ap],
             "motion": dict(measured.people),
             "retention": mean_retention(points),
             "methods": nested(points),
@@ -127,10 +127,10 @@ def _networks(model: Loaded, control: Loaded, *, stream: Loaded | None) -> Netwo
     if not isinstance(model.network, DSN) or not isinstance(control.network, SingleFrame):
         got = f"{type(model.network).__name__} and {type(control.network).__name__}"
         raise Refusal(f"stress: got {got}, wanted a registered DSN and a SingleFrame control; run `dvc repro`")
-    if "keyframe" in sight(model.config).get("temporal", {"keyframe"}):
+    if "keyframe" in sight(model.config).get("temporal", ()):
         raise Refusal(
-            "stress: got a network without a temporal readout that never sees the keyframe, wanted one with it, to "
-            "compare with; such presets as single_frame are scored by `dvc repro evaluate` alone"
+            "stress: got a network whose temporal readout sees the keyframe, wanted one that never sees it, to compare "
+            "with; such networks are scored by `dvc repro evaluate` alone, or compared with as stress.single_stream"
         )
     if stream is not None and (stream.config.clip, stream.config.input_size) != (
         model.config.clip,

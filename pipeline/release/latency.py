@@ -2,9 +2,8 @@
 
 import time
 
-import torch
-
 from dsn.checkpoint import Loaded
+from pipeline.evaluation.efficiency import noise_clip
 from pipeline.evaluation.predict import read
 
 PASSES = 12
@@ -13,7 +12,7 @@ PASSES = 12
 
 def slowdown(first: Loaded, second: Loaded) -> float:
     """By what factor a clip takes longer in `first` than in `second`: the two are timed by turns, one clip a pass."""
-    clips = [_clip(first), _clip(second)]
+    clips = [noise_clip(first), noise_clip(second)]
     seconds: list[list[float]] = [[], []]
     for _ in range(1 + PASSES):
         for network, clip, taken in zip((first, second), clips, seconds, strict=True):
@@ -22,9 +21,3 @@ def slowdown(first: Loaded, second: Loaded) -> float:
             taken.append(time.perf_counter() - began)
     fastest = [min(taken[1:]) for taken in seconds]  # the first pass makes what later ones find ready
     return fastest[0] / fastest[1]
-
-
-def _clip(model: Loaded) -> torch.Tensor:
-    frames = 1 + len(model.config.clip.offsets)
-    shape = (1, frames, 3, *model.config.input_size)
-    return torch.randint(0, 256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(0))

@@ -80,11 +80,26 @@ class MlflowTracker:
         patiently(lambda: self._client.set_terminated(self.run_id, status), patience=patience, what="closing the run")
 
 
-def start_run(config: TrackingConfig, name: str, *, tags: Mapping[str, str]) -> MlflowTracker:
-    """A new run in the experiment of `config`, on a server that answers."""
+def start_run(
+    config: TrackingConfig, name: str, *, tags: Mapping[str, str], parent: str | None = None
+) -> MlflowTracker:
+    """A new run in the experiment of `config`, on a server that answers; nested where `parent` is a run's id."""
     client = connect(config)
     experiment = experiment_id(client, config.experiment, artifacts=local_artifacts(config.resolved_uri))
-    return _created(client, experiment, name=name, tags=tags)
+    above = {} if parent is None else {MLFLOW_PARENT_RUN_ID: parent}
+    return _created(client, experiment, name=name, tags={**tags, **above})
+
+
+def family_run(config: TrackingConfig, name: str, *, tags: Mapping[str, str]) -> str:
+    """The id of the newest run that has these tags, a new one where none has: the parent of runs made one by one.
+
+    A new one stays open until `resume_run` opens it once more and it is finished.
+    """
+    client = connect(config)
+    experiment = experiment_id(client, config.experiment, artifacts=local_artifacts(config.resolved_uri))
+    wanted = " and ".join(f"tags.`{key}` = '{value}'" for key, value in tags.items())
+    found = client.search_runs([experiment], wanted, max_results=1)
+    return found[0].info.run_id if found else _created(client, experiment, name=name, tags=tags).run_id
 
 
 def resume_run(config: TrackingConfig, run_id: str) -> MlflowTracker | None:

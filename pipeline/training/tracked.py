@@ -20,14 +20,17 @@ from pipeline.training.machine import machine
 from pipeline.training.recipe import Row
 
 
-def train_tracked(job: Job, out: Path, tracking: TrackingConfig, *, name: str) -> None:
-    """Run `job` and write `out/model` (the best network), `out/run.json` and `out/history.csv`."""
+def train_tracked(job: Job, out: Path, tracking: TrackingConfig, *, name: str, parent: str | None = None) -> None:
+    """Run `job` and write `out/model` (the best network), `out/run.json` and `out/history.csv`.
+
+    The run is nested where `parent` is the id of one.
+    """
     manifests: dict[str, bytes] = {split: manifest_bytes(job.split(split)) for split in SPLITS}
     config = {key: value for key, value in job.to_dict().items() if key not in {"shards", "start"}}
     config["reader"]["store"].pop("cache")  # a place on this machine
     with connected():
         tags = provenance(manifests, config=config, shards=job.shards) | machine(job.cluster)
-        tracker = start_run(tracking, name, tags=tags)
+        tracker = start_run(tracking, name, tags=tags, parent=parent)
         heard: list[Row] = []
         try:
             tracker.log_params(config)

@@ -28,6 +28,18 @@ def test_parameters_and_fields_become_flags(monkeypatch: pytest.MonkeyPatch) -> 
     assert seen == [Inputs(first=Path("a"), second=Path("b")), Path("c")]
 
 
+def test_a_name_and_a_whole_number_stay_what_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[object] = []
+
+    def main(preset: str, seed: int, shards: Path | str) -> None:
+        seen.extend([preset, seed, shards])
+
+    monkeypatch.setattr(sys, "argv", ["stage", "--preset", "v3_2", "--seed", "2", "--shards", "s3://bucket/shards"])
+    run_stage(main)
+
+    assert seen == ["v3_2", 2, "s3://bucket/shards"]
+
+
 def refuse(out: Path) -> None:
     raise Refusal(f"{out}: got nothing, wanted something")
 

@@ -203,6 +203,24 @@ def test_networks_in_each_others_place_are_refused(
         stress(CONFIG, single, dual, data=data_of(packed, drawn_world), out=tmp_path)
 
 
+def test_a_network_without_a_temporal_stream_is_compared_without_what_is_made_of_it(
+    packed: Path, drawn_world: Path, loaded: tuple[Loaded, Loaded], tmp_path: Path
+) -> None:
+    dual, single = loaded
+    config = replace(
+        dual.config,
+        fusion=replace(dual.config.fusion, mode="visual"),
+        context=replace(dual.config.context, tokens="none"),
+    )
+    alone = Loaded(network=build(config, POSETRACK).eval(), config=config, skeleton=POSETRACK)
+
+    stress(replace(CONFIG, max_samples=10), alone, single, data=data_of(packed, drawn_world), out=tmp_path)
+
+    metrics = read(tmp_path / "metrics.json")
+    assert set(METHODS) - set(metrics["methods"]) == {"temporal", "cut"}
+    assert metrics["controls_missing"] == ["cut", "single_stream"]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

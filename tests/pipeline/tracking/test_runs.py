@@ -4,7 +4,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from pipeline.tracking.config import TrackingConfig
-from pipeline.tracking.runs import flatten, start_run
+from pipeline.tracking.runs import family_run, flatten, resume_run, start_run
 from pipeline.tracking.server import connect
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
@@ -49,6 +49,20 @@ def test_a_child_names_its_parent(tracking: TrackingConfig, client: MlflowClient
     tags = client.get_run(child.run_id).data.tags
     assert tags["mlflow.parentRunId"] == parent.run_id
     assert tags["mlflow.runName"] == "trial 0"
+
+
+def test_runs_made_one_by_one_find_the_same_parent_by_its_tags(tracking: TrackingConfig, client: MlflowClient) -> None:
+    first = family_run(tracking, "ablation", tags={"ablation": "a1"})
+    nested = start_run(tracking, "v3_2-0", tags={}, parent=first)
+    nested.finish()
+    reopened = resume_run(tracking, first)
+    assert reopened is not None
+    reopened.finish()
+
+    assert family_run(tracking, "ablation", tags={"ablation": "a1"}) == first
+    assert family_run(tracking, "ablation", tags={"ablation": "b2"}) != first
+    assert client.get_run(nested.run_id).data.tags["mlflow.parentRunId"] == first
+    assert client.get_run(first).info.status == "FINISHED"
 
 
 def test_files_and_folders_are_kept(tracking: TrackingConfig, client: MlflowClient, tmp_path: Path) -> None:

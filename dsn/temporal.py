@@ -81,7 +81,7 @@ class TemporalStream(nn.Module):
         """
         keypoints = self.keypoint_tokens + self.keypoint_positions
         context = self.context_tokens if self.training else self.context_tokens[:0]
-        learned = torch.cat([keypoints, context]).expand(len(encoded), -1, -1)
+        learned = torch.cat([keypoints, context]).expand(encoded.shape[0], -1, -1)
         sequence = self.gather(encoded)
         count = sequence.shape[1]
         tokens = self.blocks(torch.cat([sequence, learned], dim=1), readable=count + len(keypoints))

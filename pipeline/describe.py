@@ -12,18 +12,20 @@ from dsn.cost import Cost, PartCost, dual_cost, single_frame_cost
 from dsn.skeleton import POSETRACK
 from pipeline import params
 from pipeline.refusal import Refusal
+from pipeline.settings import in_force
 
 TITLES = {"dual": "dual-stream network", "single_frame": "single-frame network"}
 COLUMNS = ("part", "parameters", "trained", "GMACs/clip", "GMACs/frame", "kept MiB", "tokens")
 
 
-def described(path: Path, presets: Path, *, names: Sequence[str]) -> dict[str, Cost]:
+def described(path: Path, presets: Path, *, names: Sequence[str], settings: Sequence[str]) -> dict[str, Cost]:
     """Costs of the dual-stream network and of the single-frame one, with PoseTrack's joints.
 
     Args:
         path: the params file, which stays as it is.
         presets: the folder of presets.
         names: presets that are laid over it first, in this order.
+        settings: laid over both, see `pipeline.settings`.
 
     Raises:
         Refusal: a preset is not known, or the `model` section cannot be built.
@@ -32,8 +34,9 @@ def described(path: Path, presets: Path, *, names: Sequence[str]) -> dict[str, C
         copy = Path(shutil.copyfile(path, Path(folder, path.name)))
         for name in names:
             params.use_preset(copy, presets, name)
-        model = params.load(copy, "model", into=ModelConfig)
-        is_frozen = params.load(copy, "train.backbone_rate", into=float) == 0
+        with in_force(copy, settings) as file:
+            model = params.load(file, "model", into=ModelConfig)
+            is_frozen = params.load(file, "train.backbone_rate", into=float) == 0
     try:
         return {
             "dual": dual_cost(model, POSETRACK, is_frozen=is_frozen),

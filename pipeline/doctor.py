@@ -14,6 +14,7 @@ from typing import Literal
 
 from pipeline import params
 from pipeline.cluster import ClusterConfig
+from pipeline.equipment import codecs, cuda, dvc_remote, ray_token
 from pipeline.posetrack.checks import check_root
 from pipeline.posetrack.index import DataConfig
 from pipeline.refusal import Refusal
@@ -194,11 +195,15 @@ LOOKS: dict[str, Callable[[], tuple[str, str, str]]] = {
     "python": _python,
     "packages": _packages,
     "torch": _torch,
+    "cuda": cuda,
     "gpus": _gpus,
     "ray": _ray,
+    "ray token": ray_token,
     "data": _data,
     "tracking": _tracking,
+    "dvc remote": dvc_remote,
     "storage": _storage,
     "disk": _disk,
     "shared memory": _shared_memory,
+    "codecs": codecs,
 }

@@ -11,6 +11,7 @@ from pipeline.cluster import ClusterConfig
 from pipeline.drawn.config import DrawConfig
 from pipeline.evaluation.evaluate import EvaluateConfig
 from pipeline.evaluation.stress_config import StressConfig
+from pipeline.export.config import ExportConfig
 from pipeline.posetrack.index import DataConfig, PrepareConfig
 from pipeline.refusal import Refusal
 from pipeline.release.card import CardConfig
@@ -30,6 +31,7 @@ SECTIONS: dict[str, type[Any]] = {
     "data": DataConfig,
     "draw": DrawConfig,
     "evaluate": EvaluateConfig,
+    "export": ExportConfig,
     "loss": LossConfig,
     "model": ModelConfig,
     "prepare": PrepareConfig,

@@ -1,13 +1,19 @@
 """What runs a network's two halves: the backbone, once a frame and person, and all that follows, once a keyframe."""
 
-from typing import Protocol, runtime_checkable
+import tempfile
+from pathlib import Path
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from dsn.checkpoint import Loaded
-from dsn.network import DSN, SingleFrame
+from dsn.network import SingleFrame
+from pipeline.export.formats import Run, open_onnx, write_onnx
+from pipeline.export.graphs import Graph, frames_read, halves
+
+EngineName = Literal["torch", "onnx"]
 
 
 @runtime_checkable
@@ -24,14 +30,18 @@ class Engine(Protocol):
         """The final heatmaps, from tokens of keyframes and of their supporting frames."""
 
 
+def offsets_read(loaded: Loaded) -> tuple[int, ...]:
+    """Of the supporting frames that a network reads."""
+    return loaded.config.clip.offsets if frames_read(loaded.network) else ()
+
+
 class TorchEngine:
     """A network in PyTorch."""
 
     def __init__(self, loaded: Loaded, *, device: str) -> None:
         self._network = loaded.network.to(device).eval()
         self._device = device
-        is_dual = isinstance(self._network, DSN) and self._network.supporting_read > 0
-        self.offsets = loaded.config.clip.offsets if is_dual else ()
+        self.offsets = offsets_read(loaded)
 
     @torch.inference_mode()
     def encode(self, pixels: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B N C"]:
@@ -46,3 +56,35 @@ class TorchEngine:
             maps: Tensor = self._network.head(shown)
             return maps
         return self._network.read_final(shown, supporting=supporting)
+
+
+class OnnxEngine:
+    """A network's halves in onnxruntime, on the CPU."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        """Export the halves; onnxruntime holds them in memory.
+
+        Raises:
+            Refusal: the weights are too large for ONNX.
+        """
+        self.offsets = offsets_read(loaded)
+        with tempfile.TemporaryDirectory() as folder:
+            self._encode, self._answer = (_run(graph, Path(folder, f"{graph.output}.onnx")) for graph in halves(loaded))
+
+    def encode(self, pixels: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B N C"]:
+        """Tokens of normalised crops."""
+        return self._encode(pixels)
+
+    def answer(self, shown: Float[Tensor, "B N C"], supporting: Float[Tensor, "B S N C"]) -> Float[Tensor, "B K h w"]:
+        """The final heatmaps, from tokens of keyframes and of their supporting frames."""
+        return self._answer(shown, supporting) if self.offsets else self._answer(shown)
+
+
+def _run(graph: Graph, path: Path) -> Run:
+    write_onnx(graph, path, {})
+    return open_onnx(path)
+
+
+def build_engine(name: EngineName, loaded: Loaded, *, device: str) -> Engine:
+    """The engine of a name; `device` is torch's."""
+    return OnnxEngine(loaded) if name == "onnx" else TorchEngine(loaded, device=device)

@@ -13,7 +13,7 @@ from pipeline import params
 from pipeline.artifacts import sha256, write_json
 from pipeline.inference.boxes import Entry, boxes_of, read_entries
 from pipeline.inference.detector import Kind, TorchvisionDetector
-from pipeline.inference.engine import Engine, TorchEngine
+from pipeline.inference.engine import Engine, EngineName, build_engine, offsets_read
 from pipeline.inference.footage import Footage, find_footage
 from pipeline.inference.interruption import interruptible
 from pipeline.inference.outputs import outputs
@@ -57,6 +57,8 @@ class PredictConfig:
     """Frames a second of images, which do not say."""
     device: str
     """Where torch computes."""
+    engine: EngineName
+    """What runs the network."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be done together."""
@@ -64,6 +66,8 @@ class PredictConfig:
             raise Refusal("--online: got --smooth savgol, which looks ahead; wanted one-euro or none")
         if self.boxes == "detect" and self.detector_weights is None:
             raise Refusal("--boxes detect: got no --detector-weights, wanted a file that torchvision published")
+        if self.engine == "onnx" and self.device != "cpu":
+            raise Refusal(f"--engine onnx: got --device {self.device}, wanted cpu; or --engine torch")
         if not self.fps > 0:
             raise Refusal(f"--fps: got {self.fps}, wanted more than 0")
 
@@ -82,8 +86,9 @@ def predict_all(sources: Sequence[str], out: Path, config: PredictConfig, *, par
     found = find_footage(sources, fps=config.fps)
     entries = read_entries(config.boxes) if isinstance(config.boxes, Path) else []
     loaded, digest = _loaded(config.model, params_file)
-    work = _Work(config=config, loaded=loaded, engine=TorchEngine(loaded, device=config.device), out=out)
-    _refuse_late(work)
+    _refuse_late(config, loaded)
+    engine = build_engine(config.engine, loaded, device=config.device)
+    work = _Work(config=config, loaded=loaded, engine=engine, out=out)
     finders = [_finder(config, footage, entries) for footage in found]
     record: dict[str, Any] = {"config": _plain(config), "sha256": digest, "videos": {}}
     with interruptible() as is_wished:
@@ -161,12 +166,13 @@ def _loaded(address: str, params_file: Path) -> tuple[Loaded, str]:
         return load_model(folder, tracking), sha256(folder / WEIGHTS)
 
 
-def _refuse_late(work: _Work) -> None:
+def _refuse_late(config: PredictConfig, loaded: Loaded) -> None:
     """Refuse to run a network online that waits for frames to come."""
-    late = look_ahead((0, *work.engine.offsets))
-    if work.config.is_online and late:
+    offsets = offsets_read(loaded)
+    late = look_ahead((0, *offsets))
+    if config.is_online and late:
         raise Refusal(
-            f"{work.config.model}: --online: got model.clip.offsets {list(work.engine.offsets)}, "
+            f"{config.model}: --online: got model.clip.offsets {list(offsets)}, "
             f"whose poses come {late} frames late; wanted a causal model, trained with offsets such as [-3, -2, -1]"
         )
 

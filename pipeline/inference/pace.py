@@ -1,5 +1,7 @@
 """How far a prediction is, how fast, and how long it will take; and how long each frame took."""
 
+import math
+import os
 import sys
 from collections.abc import Sequence
 from time import monotonic
@@ -7,7 +9,7 @@ from time import monotonic
 import numpy as np
 
 ON_A_TERMINAL, ELSEWHERE = 0.2, 10.0
-"""Seconds between two lines: a terminal's line is written over itself, a log's stays."""
+"""Seconds between two lines: a terminal's line is written over itself, a log's stays, and CI's has the last alone."""
 
 
 class Pace:
@@ -23,12 +25,13 @@ class Pace:
         self._name, self._total = name, total
         self._begin = self._told = monotonic()
         self._is_terminal = sys.stderr.isatty()
+        self._interval = ON_A_TERMINAL if self._is_terminal else math.inf if os.environ.get("CI") else ELSEWHERE
         self._done = 0
 
     def tick(self) -> None:
         """One more frame is done."""
         self._done += 1
-        if monotonic() - self._told >= (ON_A_TERMINAL if self._is_terminal else ELSEWHERE):
+        if monotonic() - self._told >= self._interval:
             self._told = monotonic()
             self._tell()
 

@@ -25,6 +25,18 @@ def told(tracking: TrackingConfig, which: str) -> str:
     return "\n".join([f"{version.name} version {version.version}, run {version.run_id}", *tags, *commands])
 
 
+def facts(tracking: TrackingConfig, which: str) -> dict[str, object]:
+    """All that `told` tells, and the tags that are too long for it."""
+    version = version_of(tracking, which)
+    return {
+        "name": version.name,
+        "version": version.version,
+        "run_id": version.run_id,
+        "tags": dict(sorted(version.tags.items())),
+        "restore": restoring(version),
+    }
+
+
 def version_of(tracking: TrackingConfig, which: str) -> Version:
     """A version by its number, by an alias, or by a whole address."""
     place = parse(which) if which.startswith("models:") or which.endswith(".json") else _named(tracking, which)

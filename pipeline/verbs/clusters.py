@@ -5,10 +5,12 @@ from typing import Annotated
 
 import typer
 
+from pipeline.verbs.options import EXITS
+
 cluster = typer.Typer(no_args_is_help=True, help="Ray for several stages.")
 
 
-@cluster.command(context_settings={"ignore_unknown_options": True})
+@cluster.command(context_settings={"ignore_unknown_options": True}, epilog=EXITS)
 def run(command: Annotated[list[str], typer.Argument(help="A command and its arguments.")]) -> None:
     """Run a command whose stages share one Ray, which saves each of them its start; exits as the command does.
 
@@ -22,7 +24,7 @@ def run(command: Annotated[list[str], typer.Argument(help="A command and its arg
         raise typer.Exit(error.returncode) from None
 
 
-@cluster.command()
+@cluster.command(epilog=EXITS)
 def up() -> None:
     """Start a Ray that stays for the commands to come, and print its address.
 
@@ -33,7 +35,7 @@ def up() -> None:
     print(start())
 
 
-@cluster.command()
+@cluster.command(epilog=EXITS)
 def down() -> None:
     """End the Ray that `up` started, and no other.
 

@@ -2,64 +2,80 @@
 
 from json import dumps as to_json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from pipeline.verbs.options import EXITS, PARAMS_FILE, Json, Params, Settings
 
 config = typer.Typer(no_args_is_help=True, help="See and change params.yaml.")
 
 MARKS = {"ok": "ok     ", "warning": "warning", "blocks": "BLOCKS "}
 
 
-def doctor(*, quiet: Annotated[bool, typer.Option(help="Print only what is wrong.")] = False) -> None:
+def doctor(
+    *, quiet: Annotated[bool, typer.Option("--quiet", help="Print only what is wrong.")] = False, json: Json = False
+) -> None:
     """Check packages, params, data, servers and disk; exit with 1 if something blocks.
 
     Example: python -m pipeline doctor
     """
+    from dataclasses import asdict
+
     from pipeline.doctor import examine
 
-    blocked = False
+    findings = []
     for finding in examine():
-        blocked |= finding.state == "blocks"
-        if not quiet or finding.state != "ok":
+        findings.append(finding)
+        if not json and (not quiet or finding.state != "ok"):
             repair = f"\n          repair: {finding.repair}" if finding.repair else ""
             print(f"{MARKS[finding.state]} {finding.what}: {finding.detail}{repair}")
-    if blocked:
+    if json:
+        print(to_json({"findings": [asdict(one) for one in findings if not quiet or one.state != "ok"]}, indent=2))
+    if any(finding.state == "blocks" for finding in findings):
         raise typer.Exit(1)
 
 
-PARAMS = Annotated[Path, typer.Option(help="The params file.")]
 PRESETS = Annotated[Path, typer.Option(help="The folder of presets.")]
 
 
-@config.command()
+@config.command(epilog=EXITS)
 def show(
     section: Annotated[str, typer.Argument(help="Only what begins so, such as `model.backbone`.")] = "",
-    params: PARAMS = Path("params.yaml"),
+    params: Params = PARAMS_FILE,
+    settings: Settings = None,
     *,
-    json: Annotated[bool, typer.Option(help="Print one JSON object.")] = False,
+    json: Json = False,
 ) -> None:
     """Print every value in force under its dotted name; exit with 1 if one is unknown, missing or impossible.
 
     Example: python -m pipeline config show train
     """
-    from pipeline.params import closest, flat, read
-    from pipeline.refusal import Refusal
+    from pipeline.params import flat, read
     from pipeline.sections import check_params
+    from pipeline.settings import in_force
 
-    values = flat(read(params))
+    with in_force(params, settings or []) as file:
+        _show(flat(read(file)), section, params=params, as_json=json)
+        check_params(file)
+
+
+def _show(values: dict[str, Any], section: str, *, params: Path, as_json: bool) -> None:
+    """Print what begins with the section's name."""
+    from pipeline.params import closest
+    from pipeline.refusal import Refusal
+
     found = {name: value for name, value in values.items() if f"{name}.".startswith(f"{section}." if section else "")}
     if not found:
         parts = [".".join(name.split(".")[: depth + 1]) for name in values for depth in range(name.count(".") + 1)]
         raise Refusal(f"{params}: {section} is not a known key{closest(section, parts)}")
-    print(to_json(found, indent=2) if json else "\n".join(f"{name}: {to_json(one)}" for name, one in found.items()))
-    check_params(params)
+    print(to_json(found, indent=2) if as_json else "\n".join(f"{name}: {to_json(one)}" for name, one in found.items()))
 
 
-@config.command()
+@config.command(epilog=EXITS)
 def diff(
     name: Annotated[str, typer.Argument(help="A preset: a file below presets/ without its ending.")],
-    params: PARAMS = Path("params.yaml"),
+    params: Params = PARAMS_FILE,
     presets: PRESETS = Path("presets"),
     *,
     json: Annotated[bool, typer.Option(help="Print one JSON object: [in force, the preset's] by name.")] = False,
@@ -75,7 +91,7 @@ def diff(
     print(to_json(changes, indent=2) if json else "\n".join(lines or [f"params.yaml holds the preset {name} already"]))
 
 
-@config.command()
+@config.command(epilog=EXITS)
 def use(name: Annotated[str, typer.Argument(help="A preset: a file below presets/ without its ending.")]) -> None:
     """Write a preset into params.yaml, comments kept.
 

@@ -1,14 +1,19 @@
 """Verbs on datasets and shards."""
 
+from json import dumps as to_json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from pipeline.verbs.options import PARAMS_FILE, Json, Params, Settings
+
 
 def check(
     root: Annotated[Path, typer.Argument(help="A dataset's folder, in any format that stage prepare reads.")],
     out: Annotated[Path | None, typer.Option(help="Folder for checks.json and a page with pictures.")] = None,
+    params: Params = PARAMS_FILE,
+    settings: Settings = None,
     *,
     decode: Annotated[bool, typer.Option(help="Decode every image whole.")] = False,
     json: Annotated[bool, typer.Option(help="Print all findings as JSON.")] = False,
@@ -21,8 +26,10 @@ def check(
     from pipeline.checks.lines import shown
     from pipeline.params import load
     from pipeline.posetrack.index import PrepareConfig
+    from pipeline.settings import in_force
 
-    config = load(Path("params.yaml"), "prepare", into=PrepareConfig)
+    with in_force(params, settings or []) as file:
+        config = load(file, "prepare", into=PrepareConfig)
     findings = check_dataset(root, config, out=out, decode=decode)
     print(shown(findings, as_json=json))
     if findings["blocks"]:
@@ -38,8 +45,11 @@ def browse(
         int, typer.Option(help="Decides which are drawn, and, as the training's seed, how they vary.", min=0)
     ] = 0,
     epoch: Annotated[int, typer.Option(help="Of the training, with --augmented.", min=0)] = 0,
+    params: Params = PARAMS_FILE,
+    settings: Settings = None,
     *,
     augmented: Annotated[bool, typer.Option(help="Vary them as params.yaml says.")] = False,
+    json: Json = False,
 ) -> None:
     """Show clips of shards with their keypoints, just as evaluation or training gets them.
 
@@ -48,11 +58,14 @@ def browse(
     from pipeline.browse.browse import browse as browse_shards
     from pipeline.browse.clips import Choice, Variation
     from pipeline.params import load
+    from pipeline.settings import in_force
     from pipeline.shards.reader import ReaderConfig
     from pipeline.shards.store import located
 
-    reader = load(Path("params.yaml"), "reader", into=ReaderConfig)
+    with in_force(params, settings or []) as file:
+        reader = load(file, "reader", into=ReaderConfig)
     variation = Variation(augment=reader.augment, seed=seed, epoch=epoch) if augmented else None
     choice = Choice(keys=tuple(key or ()), number=number, seed=seed)
     count = browse_shards(located(shards, reader.store), out, choice, variation=variation)
-    print(f"{out / 'index.html'} shows {count} clips")
+    told = {"page": str(out / "index.html"), "clips": count}
+    print(to_json(told) if json else f"{told['page']} shows {count} clips")

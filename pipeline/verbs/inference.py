@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from pipeline.verbs.options import PARAMS_FILE, Params, Settings
+
 
 def predict(
     sources: Annotated[list[str], typer.Argument(help="Videos, folders of images, or patterns in quotes.")],
@@ -26,7 +28,11 @@ def predict(
     ] = "none",
     fps: Annotated[float, typer.Option(help="Frames a second of images, which do not say.")] = 25.0,
     device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")] = "cpu",
-    params: Annotated[Path, typer.Option(help="Says where the registry is.")] = Path("params.yaml"),
+    engine: Annotated[
+        Literal["torch", "onnx"], typer.Option(help="What runs the network; onnx is onnxruntime, on the CPU.")
+    ] = "torch",
+    params: Params = PARAMS_FILE,
+    settings: Settings = None,
     *,
     online: Annotated[bool, typer.Option(help="Hand on each frame before the next; tells the latency.")] = False,
     overlay: Annotated[bool, typer.Option(help="Write a video that shows the poses.")] = True,
@@ -39,6 +45,7 @@ def predict(
     Example: python -m pipeline predict street.mp4 --model models:/dsn-pose@champion --boxes boxes.json --out poses
     """
     from pipeline.inference.job import PredictConfig, predict_all, shown
+    from pipeline.settings import in_force
 
     config = PredictConfig(
         model=model,
@@ -51,8 +58,10 @@ def predict(
         with_overlay=overlay,
         fps=fps,
         device=device,
+        engine=engine,
     )
-    record = predict_all(sources, out, config, params_file=params)
+    with in_force(params, settings or []) as file:
+        record = predict_all(sources, out, config, params_file=file)
     print(shown(record, out, as_json=json))
     if record["is_interrupted"]:
         raise typer.Exit(130)

@@ -14,7 +14,7 @@ PRESETS = ROOT / "presets"
 
 
 def test_the_default_networks_are_told_part_by_part() -> None:
-    costs = described(ROOT / "params.yaml", PRESETS, names=[])
+    costs = described(ROOT / "params.yaml", PRESETS, names=[], settings=[])
 
     lines = shown(costs, as_json=False).splitlines()
 
@@ -25,7 +25,7 @@ def test_the_default_networks_are_told_part_by_part() -> None:
 
 
 def test_json_holds_every_number_and_the_sums() -> None:
-    costs = described(ROOT / "params.yaml", PRESETS, names=[])
+    costs = described(ROOT / "params.yaml", PRESETS, names=[], settings=[])
 
     told = json.loads(shown(costs, as_json=True))
 
@@ -37,7 +37,7 @@ def test_json_holds_every_number_and_the_sums() -> None:
 def test_a_preset_is_laid_over_a_copy(tmp_path: Path) -> None:
     path = Path(shutil.copyfile(ROOT / "params.yaml", tmp_path / "params.yaml"))
 
-    costs = described(path, PRESETS, names=["posetrack18"])
+    costs = described(path, PRESETS, names=["posetrack18"], settings=[])
 
     assert costs["single_frame"].parts["backbone"].macs / 1e9 == pytest.approx(17.1, rel=0.01)
     assert costs["dual"].parts["backbone"].trainable == costs["dual"].parts["backbone"].parameters
@@ -50,9 +50,9 @@ def test_a_network_that_cannot_be_built_is_refused_in_one_line(tmp_path: Path) -
     path.write_text(text.replace("mobilenetv3_small_100", "mobilenetv3_smal"), encoding="utf-8")
 
     with pytest.raises(Refusal, match=r"params\.yaml: model: backbone\.name: got mobilenetv3_smal, wanted a model"):
-        described(path, PRESETS, names=[])
+        described(path, PRESETS, names=[], settings=[])
 
 
 def test_an_unknown_preset_is_refused() -> None:
     with pytest.raises(Refusal, match=r"preset `posetrack1` is not known \(did you mean `posetrack18`"):
-        described(ROOT / "params.yaml", PRESETS, names=["posetrack1"])
+        described(ROOT / "params.yaml", PRESETS, names=["posetrack1"], settings=[])

@@ -45,3 +45,20 @@ def test_a_presets_changes_are_printed_from_any_folder(tmp_path: Path, monkeypat
 
     assert "model.encoder.width: 96 -> 256" in told.splitlines()
     assert none == "params.yaml holds the preset drawn already\n"
+
+
+def test_single_values_are_shown_as_set() -> None:
+    assert run("show", "train.steps", "--set", "train.steps=700", *WHERE) == "train.steps: 700\n"
+    with pytest.raises(Refusal, match=r"--set: train.stps is not a known key \(did you mean `train.steps`\?\)"):
+        run("show", "train.steps", "--set", "train.stps=7", *WHERE)
+
+
+def test_the_doctors_findings_can_be_had_as_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    done = CliRunner().invoke(app, ["doctor", "--json", "--quiet"])
+
+    findings = {finding["what"]: finding for finding in json.loads(done.stdout)["findings"]}
+    assert done.exit_code == 1
+    assert findings["params"]["state"] == "blocks"
+    assert "python" not in findings

@@ -1,0 +1,63 @@
+"""Prediction through onnxruntime gives the poses that PyTorch gives."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from dsn import checkpoint
+from dsn.network import build, build_single_frame
+from dsn.skeleton import POSETRACK
+from pipeline.__main__ import app
+from pipeline.artifacts import read_json
+from pipeline.refusal import Refusal
+from tests.world.footage import drawn_frames, write_mp4
+from tests.world.networks import TRANSFORMER, model_config
+
+
+def saved(folder: Path, *, is_dual: bool) -> Path:
+    """The folder of a small network whose backbone is a transformer, which exports quickly."""
+    torch.manual_seed(0)
+    config = model_config(backbone=TRANSFORMER)
+    network = build(config, POSETRACK) if is_dual else build_single_frame(config, POSETRACK)
+    checkpoint.save(folder, network.eval(), config=config, skeleton=POSETRACK)
+    return folder
+
+
+def predicted(out: Path, model: Path, boxes: Path, *more: str) -> Path:
+    video = write_mp4(out.with_suffix(".mp4"), drawn_frames(4))
+    arguments = ["predict", video, "--model", model, "--boxes", boxes, "--out", out, "--no-overlay", *more]
+    done = CliRunner().invoke(app, [*map(str, arguments)])
+    if isinstance(done.exception, Refusal):
+        raise done.exception
+    assert done.exit_code == 0, done.output
+    return out
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("is_dual", [False, True], ids=["single", "dual"])
+def test_onnxruntime_finds_the_keypoints_that_pytorch_finds(
+    tmp_path: Path, write_boxes: Callable[..., Path], *, is_dual: bool
+) -> None:
+    network = saved(tmp_path / "network", is_dual=is_dual)
+    boxes = write_boxes(*((frame, x, 20, 40, 60) for frame in range(4) for x in (5, 90)))
+
+    found, wanted = (
+        read_json(predicted(tmp_path / name, network, boxes, "--engine", name) / f"{name}.coco.json")
+        for name in ("onnx", "torch")
+    )
+
+    assert len(found) == 8
+    assert np.allclose([one["keypoints"] for one in found], [one["keypoints"] for one in wanted], atol=1e-2)
+    assert read_json(tmp_path / "onnx" / "run.json")["config"]["engine"] == "onnx"
+
+
+def test_onnxruntime_is_refused_on_a_gpu(tmp_path: Path, model: Path, write_boxes: Callable[..., Path]) -> None:
+    boxes = write_boxes((0, 5, 20, 40, 60))
+
+    with pytest.raises(Refusal, match="--engine onnx: got --device cuda, wanted cpu"):
+        predicted(tmp_path / "out", model, boxes, "--engine", "onnx", "--device", "cuda")

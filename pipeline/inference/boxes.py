@@ -60,16 +60,23 @@ def read_entries(path: Path) -> list[Entry]:
     return [_detected(one, number, path) for number, one in enumerate(parse(data, VALIDATE, path))]
 
 
-def boxes_of(footage: Footage, entries: Sequence[Entry], *, min_score: float, path: Path) -> FileBoxes:
+def boxes_of(footage: Footage, entries: Sequence[Entry], *, min_score: float, path: Path, is_only: bool) -> FileBoxes:
     """Those boxes that lie in frames of the footage.
 
-    Images are found by their names; frames of a video by the number in the name, counted from 0. Where the file has
-    boxes of several folders, only those of a folder with the footage's name count.
+    Images are found by their names; frames of a video by the number in the name, counted from 0. Only boxes of a folder
+    with the footage's name count, unless there is nothing to mistake: one folder in the file, and no other footage.
+
+    Args:
+        footage: whose frames.
+        entries: all boxes of the file.
+        min_score: boxes below it are left out.
+        path: the file.
+        is_only: whether no other footage takes its boxes from this file.
 
     Raises:
         Refusal: none does, or one person is twice in a frame.
     """
-    own = _of_folder(footage, entries)
+    own = _of_folder(footage, entries, is_only=is_only)
     positions = {_plain(Path(footage.frame_name(at)).stem): at for at in range(len(footage.images))}
     by_position: dict[int, list[Found]] = {}
     counts: Counter[str] = Counter()
@@ -137,10 +144,10 @@ def _corners(xywh: Sequence[float]) -> Bbox | None:
     return corners(x, y, x + width, y + height)
 
 
-def _of_folder(footage: Footage, entries: Sequence[Entry]) -> list[Entry]:
-    if len({entry.folder for entry in entries}) < 2:
+def _of_folder(footage: Footage, entries: Sequence[Entry], *, is_only: bool) -> list[Entry]:
+    if is_only and len({entry.folder for entry in entries}) < 2:
         return list(entries)
-    names = {footage.name, footage.name.partition("_")[0]}
+    names = {footage.name, footage.name.partition("_")[0], ""}
     return [entry for entry in entries if entry.folder in names]
 
 

@@ -89,7 +89,7 @@ def predict_all(sources: Sequence[str], out: Path, config: PredictConfig, *, par
     _refuse_late(config, loaded)
     engine = build_engine(config.engine, loaded, device=config.device)
     work = _Work(config=config, loaded=loaded, engine=engine, out=out)
-    finders = [_finder(config, footage, entries) for footage in found]
+    finders = _finders(config, found, entries)
     record: dict[str, Any] = {"config": _plain(config), "sha256": digest, "videos": {}}
     with interruptible() as is_wished:
         for footage, (finder, counts) in zip(found, finders, strict=True):
@@ -177,14 +177,17 @@ def _refuse_late(config: PredictConfig, loaded: Loaded) -> None:
         )
 
 
-def _finder(config: PredictConfig, footage: Footage, entries: Sequence[Entry]) -> tuple[Finder, dict[str, int]]:
-    """Who says where people are, and what is known of the boxes before."""
+def _finders(
+    config: PredictConfig, found: Sequence[Footage], entries: Sequence[Entry]
+) -> list[tuple[Finder, dict[str, int]]]:
+    """For each footage who says where people are, and what is known of the boxes before."""
     if isinstance(config.boxes, Path):
-        boxes = boxes_of(footage, entries, min_score=config.min_score, path=config.boxes)
-        return from_file(boxes), boxes.counts
+        is_only, least = len(found) == 1, config.min_score
+        boxes = [boxes_of(one, entries, min_score=least, path=config.boxes, is_only=is_only) for one in found]
+        return [(from_file(one), one.counts) for one in boxes]
     assert config.detector_weights is not None
     detector = TorchvisionDetector(config.detector_weights, kind=config.detector, device=config.device)
-    return from_detector(detector, min_score=config.min_score), {}
+    return [(from_detector(detector, min_score=config.min_score), {}) for _ in found]
 
 
 def shown(record: Mapping[str, Any], out: Path, *, as_json: bool) -> str:

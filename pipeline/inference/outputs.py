@@ -32,7 +32,7 @@ def outputs(out: Path, footage: Footage, *, skeleton: Skeleton, with_overlay: bo
     with ExitStack() as stack:
         sinks = [
             stack.enter_context(_posetrack18(out / POSETRACK18 / f"{footage.name}.json", footage, skeleton=skeleton)),
-            stack.enter_context(_coco(out / f"{footage.name}.coco.json", footage)),
+            stack.enter_context(_coco(out / f"{footage.name}.coco.json", footage, skeleton=skeleton)),
             stack.enter_context(_table(out / f"{footage.name}.csv", skeleton)),
         ]
         if with_overlay:
@@ -93,8 +93,9 @@ def _image(footage: Footage, position: int) -> dict[str, Any]:
 
 
 @contextmanager
-def _coco(path: Path, footage: Footage) -> Iterator[Sink]:
-    """COCO's list of results; a person's score is the bbox's times the joints' mean."""
+def _coco(path: Path, footage: Footage, *, skeleton: Skeleton) -> Iterator[Sink]:
+    """COCO's list of results; a person's score is the bbox's times the mean of the joints that are scored."""
+    is_scored = np.isin(np.arange(len(skeleton.joints)), skeleton.scored)
     with path.open("w", encoding="utf-8") as file:
         file.write("[")
         separate = _separator(file.write)
@@ -102,12 +103,13 @@ def _coco(path: Path, footage: Footage) -> Iterator[Sink]:
         def write(posed: Posed) -> None:
             for pose in posed.poses:
                 separate()
+                triples = np.column_stack([pose.keypoints, pose.scores])
                 entry = {
                     "image_id": footage.image_id(posed.frame.position),
                     "category_id": 1,
                     "bbox": _xywh(pose),
-                    "score": round(float(pose.score * pose.scores.mean()), 6),
-                    "keypoints": np.column_stack([pose.keypoints, pose.scores]).round(6).ravel().tolist(),
+                    "score": round(float(pose.score * pose.scores[is_scored].mean()), 6),
+                    "keypoints": np.where(is_scored[:, None], triples, 0.0).round(6).ravel().tolist(),
                 }
                 file.write(json.dumps(entry, allow_nan=False))
 

@@ -18,9 +18,9 @@ def video(count: int = 4) -> Footage:
     return Footage(name="walk", video=Path("walk.mp4"), images=(), fps=25.0, count=count)
 
 
-def read(path: Path, value: Any, footage: Footage, *, min_score: float = 0.0) -> FileBoxes:
+def read(path: Path, value: Any, footage: Footage, *, min_score: float = 0.0, is_only: bool = True) -> FileBoxes:
     path.write_text(json.dumps(value))
-    return boxes_of(footage, read_entries(path), min_score=min_score, path=path)
+    return boxes_of(footage, read_entries(path), min_score=min_score, path=path, is_only=is_only)
 
 
 def posetrack18(*people: dict[str, Any], folder: str = "images/val/003418_mpii_test") -> dict[str, Any]:
@@ -107,6 +107,16 @@ def test_boxes_of_other_frames_alone_are_refused(tmp_path: Path) -> None:
             [{"image_id": 10099990001, "bbox": [1, 2, 3, 4], "score": 1.0}] * 2,
             images(count=1),
         )
+
+
+def test_one_videos_boxes_are_not_put_onto_another(tmp_path: Path) -> None:
+    path, document = tmp_path / "boxes.json", posetrack18({})
+
+    assert set(read(path, document, images()).by_position) == {0}
+    assert set(read(path, document, video()).by_position) == {0}
+    assert set(read(path, document, images(), is_only=False).by_position) == {0}
+    with pytest.raises(Refusal, match=r"got boxes in 003418_mpii_test/000000, wanted some in the frames of walk\.mp4"):
+        read(path, document, video(), is_only=False)
 
 
 def test_no_boxes_at_all_are_a_video_with_nobody(tmp_path: Path) -> None:

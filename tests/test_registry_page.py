@@ -1,12 +1,22 @@
 """docs/registry.md says the truth: its commands run, in an environment that has the wheel alone."""
 
+import json
+import os
 import re
 import shlex
 import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.request import urlopen
 
+import numpy as np
 import pytest
+from mlflow import pyfunc
 
 from dsn import checkpoint
 from dsn.network import build
@@ -14,9 +24,11 @@ from dsn.skeleton import POSETRACK
 from pipeline.release.gate import GateConfig
 from pipeline.release.promotion import promote
 from pipeline.tracking.config import TrackingConfig
+from pipeline.tracking.package import example
 from pipeline.tracking.registration import register
 from pipeline.tracking.runs import start_run
 from tests.world.clips import model_config
+from tests.world.ports import free_port
 from tests.world.wheel import ROOT, environment_of, install_wheel, run
 
 PAGE = (ROOT / "docs" / "registry.md").read_text(encoding="utf-8")
@@ -68,6 +80,7 @@ def crown(model: Path, tracking: TrackingConfig, *, ap: float) -> None:
         "data_hash": "d2",
         "metric": "PoseTrack AP",
         "boxes": "ground truth",
+        "box_source": None,
         "readouts": {"final": {"ap": {"Total": ap}}},
         "sequences": {},
     }
@@ -93,3 +106,51 @@ def test_the_verbs_of_the_page_run(place: Place) -> None:
         "dsn-pose version 1: data.train",
     ]
     assert "version 1 is champion again in place of version 2" in said["dsn-pose rollback"]
+
+
+@pytest.fixture
+def served(place: Place) -> Iterator[str]:
+    """The port on which the page's command serves the champion; it answers."""
+    [command] = [line for line in COMMANDS if line.startswith("mlflow models serve")]
+    port = str(free_port())
+    with (place.folder / "serve.log").open("wb") as log:
+        process = subprocess.Popen(
+            shlex.split(command.replace("5001", port)),
+            cwd=place.folder,
+            env=place.environment,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    try:
+        while not answers(f"http://127.0.0.1:{port}/ping"):
+            assert process.poll() is None, (place.folder / "serve.log").read_text()
+            time.sleep(0.5)
+        yield port
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # the server is a child of the command
+        process.wait()
+
+
+def answers(address: str) -> bool:
+    try:
+        urlopen(address, timeout=5).close()
+    except OSError:
+        return False
+    return True
+
+
+def test_a_served_champion_answers_what_its_pyfunc_answers(
+    place: Place, served: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    download, ask = (line for line in COMMANDS if line.startswith(("mlflow artifacts", "curl")))
+    place.run(download)
+
+    answer = json.loads(place.run(ask.replace("5001", served)))["predictions"]
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", place.environment["MLFLOW_TRACKING_URI"])
+    wanted = pyfunc.load_model("models:/dsn-pose@champion").predict(example(frames=5))
+    assert wanted["keypoints"].shape == (2, 17, 2)
+    np.testing.assert_allclose(answer["keypoints"], wanted["keypoints"], atol=1e-4)
+    np.testing.assert_allclose(answer["scores"], wanted["scores"], atol=1e-6)

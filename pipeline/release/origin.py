@@ -1,5 +1,6 @@
 """Where a version comes from: printed, brought back, compared with what is here, and looked up the other way round."""
 
+import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from pipeline.tracking.contents import DIGESTS, RECORDED
 from pipeline.tracking.lineage import LOCK, locked, text_digest, versions
 from pipeline.tracking.registry import FOLDER, Version, changed_files, every, resolved
 
-DATA_TAGS = ("data.", "manifest.", "dvc.out.", "gate.data_hash")
+DATA_TAGS = ("data.", "manifest.", "dvc.out.", "gate.data_hash", "gate.box_file")
 """Tags that hold hashes of data begin so."""
 LONG = ("config", DIGESTS, "gate.sequences", "gate.decisions")
 """Tags that are JSON, too long to be shown."""
@@ -21,8 +22,9 @@ def told(tracking: TrackingConfig, which: str) -> str:
     """A version's tags, and the commands that bring back the code, the params and the data it was made from."""
     version = version_of(tracking, which)
     tags = [f"{name}: {value}" for name, value in sorted(version.tags.items()) if name not in LONG]
-    commands = ["", "To bring it back, in a clone of the project:", *(f"  {line}" for line in restoring(version))]
-    return "\n".join([f"{version.name} version {version.version}, run {version.run_id}", *tags, *commands])
+    commands = [f"  {line}" for line in restoring(tracking, version)]
+    bring = ["", "To bring it back, in a clone of the project:", *commands]
+    return "\n".join([f"{version.name} version {version.version}, run {version.run_id}", *tags, *bring])
 
 
 def facts(tracking: TrackingConfig, which: str) -> dict[str, object]:
@@ -50,14 +52,15 @@ def _named(tracking: TrackingConfig, which: str) -> InRegistry:
     return InRegistry(name=tracking.model, version=number, alias=None if number else which)
 
 
-def restoring(version: Version) -> list[str]:
-    """The commands that bring a version's code, params and data back."""
+def restoring(tracking: TrackingConfig, version: Version) -> list[str]:
+    """The commands that bring a version's code, params and data back, for a POSIX shell."""
     sha = version.tags.get("git.sha")
     checkout = [f"git checkout {sha}"] if sha else ["# the code was in no git repository"]
     if version.tags.get("git.dirty") == "true":
         checkout.append("# beware: the code had changes that were not committed, and they are lost")
     return [
         *checkout,
+        f"export MLFLOW_TRACKING_URI={shlex.quote(tracking.shown_uri)}",
         f"mlflow artifacts download --artifact-uri runs:/{version.run_id}/{FOLDER}/{RECORDED} --dst-path restored",
         f"cp restored/{RECORDED}/* .",
         "dvc checkout",

@@ -66,7 +66,8 @@ def promote(
         decision = decide(candidate, current, config, slowdown=partial(_slowdown, tracking, own, current))
         before = None if current is None else current.version
         what = "promoted" if decision.promoted else "not promoted"
-        _note(tracking, own, what=what, reason=decision.reason, more=candidate.tags)
+        tags = candidate.tags | _box_file(evaluation)
+        _note(tracking, own, what=what, reason=decision.reason, more=tags)
         describe(tracking, version=version, change=partial(completed, measured=told(evaluation, stress, config)))
         if decision.promoted:
             _crown(tracking, version, current=current)
@@ -81,6 +82,12 @@ def promote(
         "boxes": candidate.boxes,
         "retention": candidate.retention,
     }
+
+
+def _box_file(evaluation: Mapping[str, Any]) -> dict[str, str]:
+    """The whole hash of the file that the bboxes of val came from, if they did."""
+    source = evaluation["box_source"]
+    return {} if source is None else {"gate.box_file": source["sha256"]}
 
 
 def _slowdown(tracking: TrackingConfig, candidate: Version, champion: Version | None) -> float:

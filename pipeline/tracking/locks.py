@@ -10,6 +10,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from pipeline.tracking.config import TrackingConfig
+from pipeline.tracking.server import answering
 
 
 @contextmanager
@@ -17,8 +18,11 @@ def alone(tracking: TrackingConfig) -> Iterator[None]:
     """Wait until nobody else on this host registers or promotes, and keep others waiting meanwhile.
 
     MLflow has no compare-and-set that would hold across hosts.
+
+    Raises:
+        Refusal: the server forbids the change, or went away in the middle of it.
     """
-    with FileLock(lock_file(tracking)):
+    with FileLock(lock_file(tracking)), answering(tracking):
         yield
 
 

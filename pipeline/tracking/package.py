@@ -2,9 +2,11 @@
 
 import shutil
 import warnings
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from uuid import NAMESPACE_OID, uuid5
 
 import numpy as np
 
@@ -16,7 +18,7 @@ from pipeline.tracking.lineage import RECORDS
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", UserWarning)  # MLflow warns of types of its own while it is imported
-    from mlflow.models import ModelSignature
+    from mlflow.models import Model, ModelSignature
     from mlflow.pyfunc import save_model
     from mlflow.types import Schema, TensorSpec
 
@@ -31,10 +33,17 @@ REQUIRED = (
 """Packages that loading needs beside this project's wheel, which is in no index."""
 
 
-def write_package(model: Path, out: Path) -> None:
+def write_package(model: Path, out: Path, *, identity: str, created: datetime) -> None:
     """Make of a trained model the folder that is registered, at `out`, which must not be there.
 
-    What DVC knows of the outputs and the params lie in it too: behind training, dvc.lock holds what it wrote.
+    What DVC knows of the outputs and the params lie in it too: behind training, dvc.lock holds what it wrote. The same
+    arguments and the same records make the same bytes.
+
+    Args:
+        model: the folder that training left.
+        out: the new folder.
+        identity: what MLflow's identifier of the model is made of.
+        created: its time, as MLmodel says it.
 
     Raises:
         Refusal: training left something out.
@@ -57,6 +66,9 @@ def write_package(model: Path, out: Path) -> None:
             signature=signature(frames=frames, joints=joints),
             input_example=example(frames=frames),
             pip_requirements=[f"{name}=={version(name)}" for name in REQUIRED],
+            mlflow_model=Model(
+                model_uuid=uuid5(NAMESPACE_OID, identity).hex, utc_time_created=str(created.replace(tzinfo=None))
+            ),
         )
     (out / RECORDED).mkdir()
     for record in (path for path in map(Path, RECORDS) if path.is_file()):

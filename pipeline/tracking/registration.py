@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -30,6 +31,8 @@ def register(
     The files are stored first, then the version is made with all its tags in one request, then the alias moves: what is
     cut off before the version leaves none, and the next call does all of it again. A version of the run without its
     digests is such a half one from elsewhere, and is removed.
+
+    Two hosts that register one run at once store the same bytes, for a package has its name and time from the run.
 
     Args:
         config: where the registry is.
@@ -69,8 +72,16 @@ def _complete(client: MlflowClient, name: str, run_id: str) -> Version | None:
     whole = sorted((version for version in of_run if DIGESTS in version.tags), key=lambda version: int(version.version))
     for version in of_run:
         if version not in whole[:1]:
-            client.delete_model_version(name, version.version)
+            _remove(client, name, version.version)
     return whole[0] if whole else None
+
+
+def _remove(client: MlflowClient, name: str, version: str) -> None:
+    try:
+        client.delete_model_version(name, version)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":  # another host was faster
+            raise
 
 
 def _is_of(version: Version, run_id: str) -> bool:
@@ -116,10 +127,11 @@ def _keeper(client: MlflowClient, config: TrackingConfig, run_id: str, *, tags: 
 
 def _store(client: MlflowClient, config: TrackingConfig, model: Path, *, package: Path, run_id: str) -> None:
     try:
-        write_package(model, package)
+        begin = datetime.fromtimestamp(client.get_run(run_id).info.start_time / 1000, UTC)
+        write_package(model, package, identity=run_id, created=begin)
         client.log_artifacts(run_id, str(package), FOLDER)
     except (MlflowException, OSError) as error:
         raise Refusal(
             f"{config.model}: its files could not be stored by {config.shown_uri} ({one_line(error)}), so no version "
-            "was made; make room or give leave to write there, and run `dvc repro register`"
+            "was made; see that it runs, has room and may write there, and run `dvc repro register`"
         ) from error

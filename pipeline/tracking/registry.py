@@ -17,6 +17,7 @@ from pipeline.refusal import Refusal
 from pipeline.tracking.address import InRegistry
 from pipeline.tracking.config import TrackingConfig
 from pipeline.tracking.contents import DATA, DIGESTS, digests, registered_network, verify
+from pipeline.tracking.outbox import one_line
 from pipeline.tracking.server import connect
 
 FOLDER = "package"
@@ -76,8 +77,11 @@ def resolved(config: TrackingConfig, place: InRegistry) -> Version:
     client = connect(config)
     where = f"the registry at {config.shown_uri}"
     if not has_model(client, place.name):
-        names = sorted(model.name for model in client.search_registered_models())
-        raise Refusal(f"{where} holds no model {place.name}, only {names}; run `dvc repro register`, {OR_ELSE}")
+        names = ", ".join(sorted(model.name for model in client.search_registered_models())) or "none at all"
+        raise Refusal(
+            f"{where}: {place} is absent, for it holds no model {place.name} (its models: {names}); run "
+            f"`dvc repro register` to register the trained model there, {OR_ELSE}"
+        )
     if place.version is None:
         aliases = client.get_registered_model(place.name).aliases
         if place.alias not in aliases:
@@ -106,10 +110,20 @@ def fetched(config: TrackingConfig, *, version: Version) -> Iterator[Path]:
     if DIGESTS not in version.tags:
         raise Refusal(f"{what} has no tag {DIGESTS}: it was not registered to its end; run `dvc repro register`")
     with tempfile.TemporaryDirectory(prefix="dsn-pose-model-") as folder:
-        source = f"runs:/{version.run_id}/{FOLDER}/{DATA}"
-        model = Path(download_artifacts(source, dst_path=folder, tracking_uri=config.resolved_uri))
+        model = _download(config, version, f"{FOLDER}/{DATA}", into=folder)
         verify(model, registered_network(version.tags), what=what)
         yield model
+
+
+def _download(config: TrackingConfig, version: Version, path: str, *, into: str) -> Path:
+    try:
+        source = f"runs:/{version.run_id}/{path}"
+        return Path(download_artifacts(source, dst_path=into, tracking_uri=config.resolved_uri))
+    except (MlflowException, OSError) as error:
+        raise Refusal(
+            f"{version.name} version {version.version}: its files could not be fetched from {config.shown_uri} "
+            f"({one_line(error)}); see that the server and its artifact store answer and still hold them"
+        ) from error
 
 
 def every(config: TrackingConfig) -> list[Version]:
@@ -125,8 +139,7 @@ def changed_files(config: TrackingConfig, *, version: Version) -> Iterator[tuple
     """
     wanted: dict[str, str] = json.loads(version.tags[DIGESTS])
     with tempfile.TemporaryDirectory(prefix="dsn-pose-model-") as folder:
-        source = f"runs:/{version.run_id}/{FOLDER}"
-        stored = digests(Path(download_artifacts(source, dst_path=folder, tracking_uri=config.resolved_uri)))
+        stored = digests(_download(config, version, FOLDER, into=folder))
     stored.pop(REGISTERED_MODEL_META_FILE_NAME, None)
     for name in sorted(stored.keys() | wanted.keys()):
         if stored.get(name) != wanted.get(name):

@@ -13,7 +13,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from pipeline.refusal import Refusal
 from pipeline.tracking.config import TrackingConfig
 from pipeline.tracking.outbox import PATIENCE_SECONDS, Outbox, one_line, patiently
-from pipeline.tracking.server import connect, experiment_id, local_artifacts
+from pipeline.tracking.server import answering, connect, experiment_id, local_artifacts
 
 FAILED_PATIENCE_SECONDS = 10.0
 """How long the end of a run that failed waits for the server: whoever interrupts it does not want to wait."""
@@ -83,11 +83,16 @@ class MlflowTracker:
 def start_run(
     config: TrackingConfig, name: str, *, tags: Mapping[str, str], parent: str | None = None
 ) -> MlflowTracker:
-    """A new run in the experiment of `config`, on a server that answers; nested where `parent` is a run's id."""
+    """A new run in the experiment of `config`, on a server that answers; nested where `parent` is a run's id.
+
+    Raises:
+        Refusal: nothing answers, or the server forbids it.
+    """
     client = connect(config)
-    experiment = experiment_id(client, config.experiment, artifacts=local_artifacts(config.resolved_uri))
     above = {} if parent is None else {MLFLOW_PARENT_RUN_ID: parent}
-    return _created(client, experiment, name=name, tags={**tags, **above})
+    with answering(config):
+        experiment = experiment_id(client, config.experiment, artifacts=local_artifacts(config.resolved_uri))
+        return _created(client, experiment, name=name, tags={**tags, **above})
 
 
 def family_run(config: TrackingConfig, name: str, *, tags: Mapping[str, str]) -> str:

@@ -18,10 +18,11 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 from filelock import FileLock
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
+from mlflow.utils.credentials import read_mlflow_creds
 
 from pipeline.refusal import Refusal
 from pipeline.tracking.config import TrackingConfig, without_credentials
-from pipeline.tracking.outbox import one_line
+from pipeline.tracking.outbox import one_line, passes
 
 TIMEOUT_SECONDS = 5.0
 """How long a server may take to accept a connection."""
@@ -44,18 +45,59 @@ def connect(config: TrackingConfig) -> MlflowClient:
         try:
             client.search_experiments(max_results=1)
         except MlflowException as error:
-            raise Refusal(f"tracking server {without_credentials(uri)}: {one_line(error)}; {ADVICE}") from None
+            shown = without_credentials(uri)
+            raise denied(error, shown) or Refusal(f"tracking server {shown}: {one_line(error)}; {ADVICE}") from None
     return client
 
 
+@contextmanager
+def answering(config: TrackingConfig) -> Iterator[None]:
+    """Work that a server may forbid, or leave in the middle.
+
+    Raises:
+        Refusal: it did; the message is one line.
+    """
+    try:
+        yield
+    except MlflowException as error:
+        refusal = denied(error, config.shown_uri)
+        if refusal is None and not passes(error):
+            raise
+        raise refusal or Refusal(
+            f"tracking server {config.shown_uri} went away or failed in the middle ({one_line(error)}); see that it "
+            "runs and run this again, which completes what is missing"
+        ) from error
+
+
+def denied(error: MlflowException, shown: str) -> Refusal | None:
+    """What to say of a server that asks for a user and a password, at the address `shown`; None of other errors."""
+    user = read_mlflow_creds().username
+    if error.error_code == "UNAUTHENTICATED":
+        got = f"does not know user {user} by the password given" if user else "asks for a user and a password"
+        return Refusal(f"tracking server {shown} {got}; {CREDENTIALS}")
+    if error.error_code == "PERMISSION_DENIED":
+        whom = f"user {user}" if user else "you"
+        return Refusal(f"tracking server {shown} forbids this to {whom} ({one_line(error)}); {CREDENTIALS}")
+    return None
+
+
+CREDENTIALS = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD to those of a user who may do it"
 ADVICE = "start it, or set tracking.uri in params.yaml or MLFLOW_TRACKING_URI to one that answers"
 
 
 def check(uri: str) -> None:
-    """Refuse at once a server that accepts no connection; MLflow's own client would retry for minutes."""
+    """Refuse at once a server that accepts no connection; MLflow's own client would retry for minutes.
+
+    And refuse an address with credentials in it, which MLflow would print with every run.
+    """
     parts = urlsplit(uri)
     if parts.scheme not in {"http", "https"}:
         return
+    if "@" in parts.netloc:
+        raise Refusal(
+            f"MLFLOW_TRACKING_URI: got {without_credentials(uri)} with credentials, which would be printed; "
+            "wanted none there, so put them into MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
+        )
     address = (parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
     try:
         socket.create_connection(address, timeout=TIMEOUT_SECONDS).close()

@@ -80,14 +80,15 @@ def test_a_missing_dataset_is_named(values: dict[str, Any]) -> None:
     assert "data.root" in detail
 
 
-def test_a_server_that_does_not_answer_is_named_without_its_password(
+def test_a_server_that_does_not_answer_is_named_and_one_with_credentials_in_its_address_without_them(
     values: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    assert "tracking server http://127.0.0.1:9 does not answer" in blocking(values)["tracking"]
+
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:secret@127.0.0.1:9")
-
     detail = blocking(values)["tracking"]
-
-    assert "tracking server http://127.0.0.1:9 does not answer" in detail
+    assert "got http://127.0.0.1:9 with credentials" in detail
     assert "secret" not in detail
 
 

@@ -1,5 +1,6 @@
 """A real S3-speaking server on loopback, which holds the files of a folder; it can be killed and started again."""
 
+import math
 import os
 import signal
 import socket
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -66,6 +68,19 @@ class Server:
                 time.sleep(0.1)
             else:
                 return
+
+    def deny(self) -> None:
+        """Refuse everybody's requests from now on, as a store does that takes no writes."""
+        self._let(0)
+
+    def allow(self) -> None:
+        """Answer everybody again."""
+        self._let(math.inf)
+
+    def _let(self, requests: float) -> None:
+        """By moto's own switch: so many requests may pass without a key that it knows."""
+        text = {"Content-Type": "text/plain"}
+        urlopen(Request(f"{self.address}/moto-api/reset-auth", str(requests).encode(), text)).close()
 
     def kill(self) -> None:
         """End it by SIGKILL; a second time changes nothing."""

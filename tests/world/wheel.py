@@ -36,6 +36,10 @@ def install_wheel(folder: Path) -> Path:
     run([*tool("uv"), "pip", "install", "--offline", "--no-deps", "--python", str(python), *wheels])
     purelib = run([str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]).strip()
     Path(purelib, "pinned.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    for name in ("mlflow", "uvicorn"):  # the pinned ones run in the pinned environment, which has no wheel
+        program = python.with_name(name)
+        program.write_text(f'#!/bin/sh\nexec "{python}" -m {name} "$@"\n')
+        program.chmod(0o755)
     return folder / "env" / "bin"
 
 

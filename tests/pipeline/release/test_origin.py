@@ -88,6 +88,7 @@ def test_lineage_prints_tags_and_the_commands_that_bring_a_version_back(
     assert "\ndvc.out.train: 11.dir\n" in text
     assert text.endswith(
         f"  git checkout {made.tags['git.sha']}\n"
+        f"  export MLFLOW_TRACKING_URI={tracking.uri}\n"
         f"  mlflow artifacts download --artifact-uri runs:/{made.run_id}/package/lineage --dst-path restored\n"
         "  cp restored/lineage/* .\n"
         "  dvc checkout"

@@ -3,14 +3,16 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pipeline.artifacts import BoxSource
 from pipeline.refusal import Refusal
 from pipeline.release.gate import GateConfig, from_tags
+from pipeline.release.origin import trained_on
 from pipeline.release.promotion import DECISIONS, measured, promote, rollback
 from pipeline.tracking.config import TrackingConfig
 from pipeline.tracking.locks import lock_file
@@ -31,6 +33,7 @@ def metrics(ap: float | None = 60.0, retention: float | None = 0.6, *, data: str
             "data_hash": data,
             "metric": "PoseTrack AP",
             "boxes": "ground truth",
+            "box_source": None,
             "readouts": {"final": {"ap": {"Total": ap}}},
             "sequences": {f"video{number}": ap for number in range(6)},
         },
@@ -97,6 +100,22 @@ def test_the_champion_measured_again_keeps_its_place_with_new_numbers(tracking: 
     assert from_tags(current) == measured("1", **metrics(ap=55.0, data="d2"))
     assert decisions(current) == ["promoted", "promoted"]
     assert holders(tracking) == {"champion": "1"}
+
+
+def test_a_version_measured_with_detected_people_keeps_the_hash_of_their_file(
+    tracking: TrackingConfig, version: Add
+) -> None:
+    given = metrics()
+    source = BoxSource(file="boxes/val.json", sha256=64 * "a", min_score=0.4)
+    given["evaluation"] |= {"boxes": str(source), "box_source": asdict(source)}
+
+    promote(tracking, LIMITS, version=version().version, **given)
+
+    champion = find(tracking, alias="champion")
+    assert champion is not None
+    assert champion.tags["gate.box_file"] == 64 * "a"
+    assert champion.tags["gate.boxes"] == "detected (val.json, sha256 aaaaaaaaaaaa, score at least 0.4)"
+    assert trained_on(tracking, "aaaaaaaa") == [f"{tracking.model} version 1: gate.box_file"]
 
 
 def test_a_champion_crowned_by_hand_is_not_replaced(tracking: TrackingConfig, version: Add) -> None:

@@ -73,7 +73,8 @@ def test_an_absent_version_is_refused_saying_what_to_run(tracking: TrackingConfi
 
 
 def test_an_empty_registry_is_told_from_an_absent_version(tracking: TrackingConfig) -> None:
-    with pytest.raises(Refusal, match=r"holds no model absent, only \[.*\]; run `dvc repro register`"):
+    wanted = r"models:/absent/1 is absent, for it holds no model absent \(its models: .*\); run `dvc repro register`"
+    with pytest.raises(Refusal, match=wanted):
         load_model("models:/absent/1", tracking)
 
 

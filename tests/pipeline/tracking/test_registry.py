@@ -100,12 +100,21 @@ def test_a_file_taken_away_after_registration_is_refused(tracking: TrackingConfi
         pass
 
 
-def test_a_server_that_does_not_answer_is_refused_without_its_password(
+def test_a_server_that_does_not_answer_is_refused(tracking: TrackingConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+
+    with pytest.raises(Refusal, match=r"tracking server http://127.0.0.1:9 does not answer"):
+        find(tracking, alias="champion")
+
+
+def test_a_password_in_an_address_is_refused_without_being_shown(
     tracking: TrackingConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://user:secret@127.0.0.1:9")
 
-    with pytest.raises(Refusal, match=r"tracking server http://127.0.0.1:9 does not answer") as refusal:
+    with pytest.raises(
+        Refusal, match=r"got http://127.0.0.1:9 with credentials, .*MLFLOW_TRACKING_PASSWORD"
+    ) as refusal:
         find(tracking, alias="champion")
 
     assert "secret" not in str(refusal.value)

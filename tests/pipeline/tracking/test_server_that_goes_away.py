@@ -1,15 +1,9 @@
 """A real MLflow server on PostgreSQL or SQLite, killed and started again while a run logs."""
 
-import os
-import pwd
-import shutil
-import signal
-import subprocess
-import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -21,92 +15,26 @@ from pipeline.refusal import Refusal
 from pipeline.tracking.config import TrackingConfig
 from pipeline.tracking.outbox import Outbox, passes, patiently
 from pipeline.tracking.runs import start_run
-from tests.world.ports import free_port
+from tests.world.mlflow_server import Server
+from tests.world.postgresql import running as running_postgresql
 
 AWAY = MlflowException("API request failed with exception: Connection refused")
 WRONG = MlflowException("Run x not found", error_code=RESOURCE_DOES_NOT_EXIST)
-
-
-class Server:
-    """An MLflow server on a port that stays the same, with a process group of its own."""
-
-    def __init__(self, database: str, folder: Path) -> None:
-        self.uri = f"http://127.0.0.1:{free_port()}"
-        self._database, self._folder = database, folder
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start it; returns at once."""
-        port = self.uri.rpartition(":")[2]
-        with (self._folder / "server.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", port),
-                    *("--workers", "1", "--backend-store-uri", self._database),
-                    *("--artifacts-destination", str(self._folder / "artifacts")),
-                ],
-                env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-
-    def wait(self) -> None:
-        """Until it answers."""
-        deadline = time.monotonic() + 150
-        while True:
-            try:
-                MlflowClient(self.uri).search_experiments(max_results=1)
-            except MlflowException:
-                assert time.monotonic() < deadline, (self._folder / "server.log").read_text()
-                time.sleep(0.5)
-            else:
-                return
-
-    def kill(self) -> None:
-        """End it and its workers by SIGKILL; a second time changes nothing."""
-        if self._process is not None:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
-            self._process = None
-
-
-@pytest.fixture
-def postgresql() -> Iterator[str]:
-    """The URI of an empty database on a socket of its own."""
-    if shutil.which("initdb") is None or shutil.which("pg_ctl") is None:
-        pytest.skip("PostgreSQL is not installed here")
-    pytest.importorskip("psycopg2", reason="PostgreSQL's driver is not installed here")
-    owner = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
-    switch = ["runuser", "-u", owner, "--"] if os.geteuid() == 0 else []
-    with tempfile.TemporaryDirectory(prefix="p") as folder:
-        shutil.chown(folder, owner)
-        run([*switch, "initdb", "-D", f"{folder}/d", "-U", "mlflow", "--auth=trust", "--no-sync"])
-        listen = f"-k {folder} -c listen_addresses=''"
-        run([*switch, "pg_ctl", "-D", f"{folder}/d", "-l", f"{folder}/log", "-w", "-o", listen, "start"])
-        try:
-            yield f"postgresql+psycopg2://mlflow@/postgres?host={folder}"
-        finally:
-            run([*switch, "pg_ctl", "-D", f"{folder}/d", "-m", "immediate", "stop"])
-
-
-def run(command: Sequence[str]) -> None:
-    """A command whose output is of no interest unless it fails."""
-    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False, cwd="/")
-    assert done.returncode == 0, done.stderr.decode()
 
 
 @pytest.fixture(params=["postgresql", "sqlite"])
 def server(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     sqlite = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    made = Server(request.getfixturevalue("postgresql") if request.param == "postgresql" else sqlite, tmp_path)
-    try:
-        made.start()
-        made.wait()
-        yield made
-    finally:
-        made.kill()
+    with running_postgresql() if request.param == "postgresql" else nullcontext(sqlite) as database:
+        stores = ["--backend-store-uri", database, "--artifacts-destination", str(tmp_path / "artifacts")]
+        made = Server(tmp_path, ["--host", "127.0.0.1", *stores])
+        try:
+            made.start()
+            made.wait()
+            yield made
+        finally:
+            made.kill()
 
 
 @pytest.mark.slow

@@ -1,0 +1,75 @@
+"""How the stages that look at a model find it: by an alias, a version, a folder, or what stage register wrote."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dsn import checkpoint
+from dsn.network import build_single_frame
+from dsn.skeleton import POSETRACK
+from pipeline.refusal import Refusal
+from pipeline.tracking.config import TrackingConfig
+from pipeline.tracking.registry import Version, point
+from stages import evaluate, stress
+from tests.world.clips import model_config
+from tests.world.registry import database, model, random_network, tracking, trained, version
+
+__all__ = ["database", "model", "random_network", "tracking", "trained", "version"]
+
+ROOT = Path(__file__).parents[2]
+STAGES: dict[str, Callable[..., None]] = {"evaluate": evaluate.main, "stress": stress.main}
+
+pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
+
+
+@pytest.fixture(scope="session")
+def control(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a single-frame network."""
+    folder, config = tmp_path_factory.mktemp("control"), model_config()
+    checkpoint.save(folder, build_single_frame(config, POSETRACK), config=config, skeleton=POSETRACK)
+    return folder
+
+
+@pytest.fixture(params=["evaluate", "stress"])
+def look_at(
+    request: pytest.FixtureRequest, tracking: TrackingConfig, control: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Path | str], None]:
+    """Calls a stage on an address, with folders of data that are not there."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", str(tracking.uri))
+    absent = {name: Path("absent") for name in ("index", "val", "out")}
+    more = {"evaluate": {"train": Path("absent")}, "stress": {"root": Path("absent"), "control": control}}
+
+    def look(address: Path | str) -> None:
+        STAGES[request.param](Path(address), **absent, **more[request.param])
+
+    return look
+
+
+@pytest.mark.parametrize(
+    "form", ["models:/{name}@champion", "models:/{name}/{version}", "{folder}"], ids=["alias", "version", "folder"]
+)
+def test_a_model_found_by_each_form_of_address_comes_to_the_shards(
+    look_at: Callable[[Path | str], None],
+    tracking: TrackingConfig,
+    version: Callable[[], Version],
+    random_network: Path,
+    form: str,
+) -> None:
+    added = version()
+    point(tracking, alias="champion", version=added.version)
+
+    with pytest.raises(Refusal, match=r"^absent/manifest\.json: no such file"):
+        look_at(form.format(name=added.name, version=added.version, folder=random_network))
+
+
+def test_in_a_clone_with_another_registry_the_version_is_absent_and_to_be_registered(
+    look_at: Callable[[Path | str], None], tracking: TrackingConfig, tmp_path: Path
+) -> None:
+    registered = tmp_path / "registered.json"
+    registered.write_text(json.dumps({"name": tracking.model, "version": "3", "run_id": "r", "tags": {}}))
+
+    with pytest.raises(Refusal, match=rf"models:/.*/3 is absent, .* {tracking.model[:9]}.*; run `dvc repro register`"):
+        look_at(registered)

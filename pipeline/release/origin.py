@@ -35,7 +35,7 @@ def facts(tracking: TrackingConfig, which: str) -> dict[str, object]:
         "version": version.version,
         "run_id": version.run_id,
         "tags": dict(sorted(version.tags.items())),
-        "restore": restoring(version),
+        "restore": restoring(tracking, version),
     }
 
 

@@ -84,6 +84,8 @@ class Cluster:
     folder: Path
     """For Ray's sockets and logs; its name is short."""
     hosts: list[Host]
+    settings: Mapping[str, str]
+    """Of Ray, in the environment of its nodes."""
     token: str = field(default_factory=lambda: secrets.token_hex(32))
 
     @property
@@ -119,12 +121,14 @@ class Cluster:
     def _node_environment(self) -> Mapping[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "MLFLOW_"))}
         own = {"GLOO_SOCKET_IFNAME": "eth0", "OMP_NUM_THREADS": "1", "RAY_AUTH_MODE": "token"}
-        return {**kept, **own, "RAY_AUTH_TOKEN": self.token}
+        return {**kept, **own, **self.settings, "RAY_AUTH_TOKEN": self.token}
 
 
 @contextmanager
-def cluster_of(count: int, *, hidden: Path | None = None) -> Iterator[Cluster]:
-    """That many hosts with Ray on them; at the end, nothing of them is left.
+def cluster_of(
+    count: int, *, hidden: Path | None = None, settings: Mapping[str, str] | None = None
+) -> Iterator[Cluster]:
+    """That many hosts with Ray on them, which has some `settings`; at the end, nothing of them is left.
 
     Skips the test where there can be none. The last host does not have the folder `hidden`.
     """
@@ -138,7 +142,7 @@ def cluster_of(count: int, *, hidden: Path | None = None) -> Iterator[Cluster]:
         ip("-n", bridge, "link", "set", "br0", "up")
         for host in hosts:
             _wire(host)
-        cluster = Cluster(folder, hosts)
+        cluster = Cluster(folder, hosts, settings or {})
         for host in hosts:
             cluster.start(host)  # one after the other: nodes that share a disk share Ray's folder
         yield cluster

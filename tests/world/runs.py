@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -125,13 +125,16 @@ class Driver:
         return Checkpoints(str(folder))
 
 
-def drive(folder: Path, name: str, **changes: Mapping[str, Any]) -> Driver:
-    """Start a driver that keeps its run in a storage of its own, called `name`; the same name goes on with the run."""
+def drive(folder: Path, name: str, *, prefix: Sequence[str] = (), **changes: Mapping[str, Any]) -> Driver:
+    """Start a driver that keeps its run in a storage of its own, called `name`; the same name goes on with the run.
+
+    What `prefix` says goes before its command line, as to run it on another host.
+    """
     storage, out = folder / "storage" / name, folder / "out" / name
     cluster = {"storage": str(storage), **changes.get("cluster", {})}
     write_text(folder / "params.yaml", json.dumps(small_params(**(changes | {"cluster": cluster}))))
     process = subprocess.Popen(
-        [sys.executable, "-c", DRIVER, "--shards", str(folder / "shards"), "--out", str(out)],
+        [*prefix, sys.executable, "-c", DRIVER, "--shards", str(folder / "shards"), "--out", str(out)],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(folder)},
         stdout=subprocess.PIPE,

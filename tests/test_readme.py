@@ -30,6 +30,7 @@ PHRASES = {
     "pyproject.toml": "The package, its dependencies, and the rules of ruff, mypy, pytest and import-linter",
     "requirements.lock": "The exact versions that `make` installs",
     "ablate": "The ablation's own DAG, which `make ablate` runs; a plain `dvc repro` leaves it alone",
+    "benchmarks/results/ablation.csv": "The lines of ablation.md for machines",
     "benchmarks/results": "What benchmarks printed, with day, commit and machine",
     "docs/pictures/clips.jpg": "Clips as training gets them",
     "docs/pictures/drawn.jpg": "Frames that this project drew",

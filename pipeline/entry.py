@@ -51,5 +51,7 @@ def _flags(name: str, kind: Any) -> list[str]:
     return [field.name for field in fields(kind)] if is_dataclass(kind) else [name]
 
 
-def _value(name: str, kind: Callable[..., Any], given: dict[str, Any]) -> Any:
-    return kind(**{flag: given[flag] for flag in _flags(name, kind)}) if is_dataclass(kind) else given[name]
+def _value(name: str, kind: Any, given: dict[str, Any]) -> Any:
+    if isinstance(kind, type) and is_dataclass(kind):
+        return kind(**{flag: given[flag] for flag in _flags(name, kind)})
+    return given[name]

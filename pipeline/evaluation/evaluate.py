@@ -13,7 +13,11 @@ import pandas as pd
 
 from dsn.checkpoint import Loaded
 from pipeline.artifacts import read_json, write_json
+from pipeline.evaluation.breakdown import ground_of
 from pipeline.evaluation.controls import mean_pose, place
+from pipeline.evaluation.details import by_rule, in_full, intervals, label_version, write_details
+from pipeline.evaluation.efficiency import efficiency
+from pipeline.evaluation.joint_scores import ScoreRule, rescored
 from pipeline.evaluation.loading import annotation_files
 from pipeline.evaluation.numbers import or_none
 from pipeline.evaluation.oks import oks_ap
@@ -53,6 +57,12 @@ class EvaluateConfig:
     flip_test: bool
     """Whether the final readout is scored a second time, with each clip's mirror image read too and both averaged; that
     number stands apart, as `final_flip_test`."""
+    joint_score: ScoreRule
+    """What a joint's score is made of; the final readout's AP under every rule is told beside."""
+    draws: int
+    """Draws of videos behind the intervals."""
+    seed: int
+    """Decides them."""
 
     def __post_init__(self) -> None:
         """Refuse what scores nothing."""
@@ -60,6 +70,8 @@ class EvaluateConfig:
             raise ValueError(f"batch_size: got {self.batch_size}, wanted at least 1")
         if "final" not in self.readouts or len(set(self.readouts)) < len(self.readouts):
             raise ValueError(f"readouts: got {list(self.readouts)}, wanted `final` among them and none twice")
+        if self.draws < 1:
+            raise ValueError(f"draws: got {self.draws}, wanted at least 1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +94,7 @@ class Truth:
 
 
 def evaluate(config: EvaluateConfig, model: Loaded, *, index: Path, train: Path, val: Path, out: Path) -> None:
-    """Score `model` on val; write metrics.json, joints.csv and predictions/ into `out`.
+    """Score `model` on val; write metrics.json, joints.csv, breakdown.csv, pckh.csv and predictions/ into `out`.
 
     Args:
         config: what is scored.
@@ -102,18 +114,23 @@ def evaluate(config: EvaluateConfig, model: Loaded, *, index: Path, train: Path,
     is_detected = manifest.boxes is not None
     samples = [sample for sample in read_samples(val) if not is_detected or sample.score is not None]
     bbox: Literal["detected", "keyframe"] = "detected" if is_detected else "keyframe"
-    tables = _predictions(config, model, val, bbox=bbox, total=len(samples))
+    found = _predictions(config, model, val, bbox=bbox, total=len(samples))
+    tables = {name: rescored(rows, config.joint_score) for name, rows in found.items()}
     control = table(samples, place(mean_pose(read_samples(train), input_size=size), samples, input_size=size))
     scores = {name: score_table(rows, truth, out=out / "predictions", name=name) for name, rows in tables.items()}
     controls = {"mean_pose": score_table(control, truth, out=out / "predictions", name="mean_pose")}
     write_joints(out / "joints.csv", scores, metric=BY_JOINT[scorer.metric])
+    ground = None if is_detected else ground_of(samples, index=truth.index, folder=truth.folder)
+    write_details(out, tables, ground, draws=config.draws, seed=config.seed)
+    boxes = str(manifest.boxes or "ground truth")
     write_json(
         out / "metrics.json",
         {
             "data_hash": data_hash(read_json(val / "manifest.json")),
-            "boxes": str(manifest.boxes or "ground truth"),
+            "boxes": boxes,
             "box_source": asdict(manifest.boxes) if manifest.boxes else None,
             "metric": scorer.metric,
+            "metric_in_full": in_full(scorer.metric, boxes=boxes, labels=label_version(index)),
             "protocol": PROTOCOLS[scorer.metric],
             "labels": {"files": len(annotation_files(truth.folder)), "frames": scores["final"]["frames"]},
             "people": len(samples),
@@ -121,6 +138,10 @@ def evaluate(config: EvaluateConfig, model: Loaded, *, index: Path, train: Path,
             "controls": {name: summary(score) for name, score in controls.items()},
             "margin_over_mean_pose": difference(scores["final"], controls["mean_pose"]),
             "sequences": by_video(scorer, tables["final"]),
+            "intervals": intervals(scorer, tables | {"mean_pose": control}, draws=config.draws, seed=config.seed),
+            "joint_score": config.joint_score,
+            "joint_scores": by_rule(scorer, tables["final"]),
+            "efficiency": efficiency(model),
         },
     )
 

@@ -18,6 +18,7 @@ from dsn.parts import HeatmapConfig
 from dsn.pixels import normalize, split_clip
 from dsn.readouts import Readouts
 from dsn.skeleton import Pairs, Skeleton
+from pipeline.evaluation.joint_scores import joint_scores
 from pipeline.refusal import Refusal
 from pipeline.shards.batch import ClipBatch
 from pipeline.shards.manifest import Manifest
@@ -167,14 +168,20 @@ def join(parts: Sequence[Poses]) -> Poses:
 
 
 def table(samples: Sequence[ClipSample], poses: Poses) -> pd.DataFrame:
-    """One row a person: key, video, frame, frame_id, person, track_id, keypoints and scores.
+    """One row a person: key, video, frame, frame_id, person, track_id, keypoints, scores, maxima and box_score.
 
-    A row's keypoints are 2K numbers, x, y in source pixels; its scores are K. The scores of a detected person are the
-    joints' times the detector's, as PoseWarper and DCPose have it, so the official AP sorts by the product.
+    A row's keypoints are 2K numbers, x, y in source pixels; its scores are K, of the rule `heatmap_times_box`: the
+    joints' `maxima` times `box_score`, the detector's, which is 1 for ground truth. `joint_scores.rescored` gives those
+    of other rules.
     """
-    detector = np.array([[1.0 if s.score is None else s.score] for s in samples])
+    detector = np.array([1.0 if sample.score is None else sample.score for sample in samples])
     rows = pd.DataFrame(
         [(s.key, s.video, s.frame, s.frame_id, s.person, s.track_id) for s in samples],
         columns=["key", "video", "frame", "frame_id", "person", "track_id"],
     )
-    return rows.assign(keypoints=list(poses.keypoints.reshape(len(rows), -1)), scores=list(poses.scores * detector))
+    return rows.assign(
+        keypoints=list(poses.keypoints.reshape(len(rows), -1)),
+        scores=list(joint_scores(poses.scores, detector, rule="heatmap_times_box")),
+        maxima=list(poses.scores),
+        box_score=detector,
+    )

@@ -68,10 +68,24 @@ def joint_groups(skeleton: Skeleton) -> list[str]:
     return [*(name for name, _ in skeleton.groups), "Total"]
 
 
+def pckh_chart(points: pd.DataFrame, methods: Mapping[str, Method], *, unit: str) -> Chart | None:
+    """The share of joints that are right by the distance that counts as right, with intervals; None without points."""
+    if points.empty:
+        return None
+    series = []
+    for name in in_order(points["readout"].unique(), methods):
+        rows = points[points["readout"] == name]
+        x, y, low, high = (tuple(rows[column].astype(float)) for column in ("threshold", "pckh", "low", "high"))
+        method = methods[name]
+        series.append(Series(label=method.label, tone=method.tone, marker=method.marker, x=x, y=y, low=low, high=high))
+    svg = lines(series, name="pckh", x_label=unit, y_label="joints right, %", y_limits=(0.0, 100.0))
+    return _chart("Joints right by threshold", svg, series, f"The percentage of joints that are right, by {unit}.")
+
+
 def stress_charts(curves: pd.DataFrame, methods: Mapping[str, Method]) -> dict[str, Chart]:
     """AP by severity, one chart a kind, on the same scale."""
     metric = str(curves["metric"].iloc[0])
-    highest = float(np.nan_to_num(curves["ap"]).max())
+    highest = float(np.nan_to_num(curves[["ap", "ap_high"]]).max())
     top = min(100.0, 10 * (highest // 10 + 1))
     charts = {}
     for number, (kind, of_kind) in enumerate(curves.groupby("kind", sort=False)):
@@ -173,6 +187,7 @@ def _bar(method: Method, values: Sequence[float | None]) -> Series:
 
 
 def _curve(method: Method, rows: pd.DataFrame) -> Series:
+    """A method's AP by severity, with a band of intervals where it is a readout: bands of all would be illegible."""
     return Series(
         label=method.label,
         tone=method.tone,
@@ -180,4 +195,6 @@ def _curve(method: Method, rows: pd.DataFrame) -> Series:
         dash=method.dash,
         x=tuple(rows["severity"].astype(float)),
         y=tuple(rows["ap"]),
+        low=() if method.dash else tuple(rows["ap_low"]),
+        high=() if method.dash else tuple(rows["ap_high"]),
     )

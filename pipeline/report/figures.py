@@ -49,6 +49,9 @@ class Series:
     x: tuple[float, ...] = ()
     """Where the values stand on the x axis; bars have none."""
     y: tuple[float, ...]
+    low: tuple[float, ...] = ()
+    """The lower ends of the values' intervals, drawn as a band; nothing where there are none."""
+    high: tuple[float, ...] = ()
     marker: str = ""
     dash: tuple[int, ...] = ()
 
@@ -141,6 +144,9 @@ def _axes(*, height: float) -> tuple[Figure, Axes]:
 
 def _line(axes: Axes, one: Series) -> None:
     kept = np.isfinite(one.y)
+    if one.low:
+        band = (np.asarray(one.low)[kept], np.asarray(one.high)[kept])
+        axes.fill_between(np.asarray(one.x)[kept], *band, color=one.tone.light, alpha=0.14, linewidth=0)
     axes.plot(
         np.asarray(one.x)[kept],
         np.asarray(one.y)[kept],

@@ -49,6 +49,10 @@ class Inputs:
     """Scores of the evaluation."""
     joints: pd.DataFrame
     """readout, joint, metric, score."""
+    breakdown: pd.DataFrame
+    """readout, by, part, people, ap, pckh_T, calibration_error, jitter; no rows where people were detected."""
+    pckh: pd.DataFrame
+    """readout, threshold, pckh, low, high; likewise."""
     predictions: dict[str, pd.DataFrame]
     """By readout: key, keypoints (2K source pixels), scores and more."""
     stress: dict[str, Any]
@@ -96,6 +100,8 @@ def read_inputs(sources: Sources) -> Inputs:
         people=_read(pd.read_parquet, sources.index / "people.parquet", stage="prepare"),
         metrics=_read(read_json, sources.evaluation / "metrics.json", stage="evaluate"),
         joints=_read(pd.read_csv, sources.evaluation / "joints.csv", stage="evaluate"),
+        breakdown=_read(pd.read_csv, sources.evaluation / "breakdown.csv", stage="evaluate"),
+        pckh=_read(pd.read_csv, sources.evaluation / "pckh.csv", stage="evaluate"),
         predictions=_predictions(sources.evaluation / "predictions"),
         stress=_read(read_json, sources.stress / "metrics.json", stage="stress"),
         curves=_read(_headline, sources.stress / "curves.csv", stage="stress"),

@@ -15,6 +15,7 @@ from pipeline.report.charts import (
     joint_groups,
     joint_metric,
     loss_charts,
+    pckh_chart,
     select_chart,
     stress_charts,
 )
@@ -25,6 +26,8 @@ from pipeline.report.palette import Method, methods
 STATES = ("holds", "does not hold", "undecided")
 BOXES = {"neighbour": "interpolated from the neighbouring labelled frames"}
 """What the stages' words for a source of boxes mean."""
+UNITS = {True: "head sizes", False: "0.4 of the longer side of the box"}
+"""What distances are counted in, by whether the official protocol applies."""
 
 
 def write_page(out: Path, inputs: Inputs, config: ReportConfig) -> None:
@@ -110,6 +113,7 @@ def _pictures(inputs: Inputs, config: ReportConfig, known: Mapping[str, Method])
         "examples": example_cases(inputs, config, methods=known),
         "stress_charts": stress_charts(inputs.curves, known),
         "joint_charts": joint_charts(inputs, known),
+        "pckh_chart": pckh_chart(inputs.pckh, known, unit=UNITS[inputs.is_official]),
         "loss_charts": loss_charts(inputs.histories, known),
         "select_chart": select_chart(inputs.histories, known, yardstick=inputs.run["yardstick"]),
     }
@@ -120,6 +124,8 @@ def _numbers(inputs: Inputs, config: ReportConfig, known: Mapping[str, Method]) 
     return {
         "scores": _scores(inputs, known),
         "sequences": tables.sequences(inputs.metrics),
+        "parts": tables.parts(inputs.breakdown),
+        "interval": inputs.metrics["intervals"]["ap"]["final"],
         "severities": [tables.severities(inputs.curves, kind, known) for kind in kinds],
         "trials": tables.trials(inputs.trials, count=config.trials, score=inputs.run["yardstick"]["name"]),
         "chosen": tables.chosen(inputs.best),

@@ -97,6 +97,25 @@ def sequences(metrics: Mapping[str, Any]) -> Table:
     return Table(caption=f"{metric} of the final readout by video, worst first", columns=("video", metric), rows=rows)
 
 
+PARTS = {"all": "everyone", "motion": "motion", "size": "size", "occlusion": "occlusion"}
+"""Words for what people are parted by; parts by video and by joint have tables of their own."""
+
+
+def parts(table: pd.DataFrame) -> Table:
+    """The final readout in parts of the people: by motion, size and occlusion."""
+    own = table[(table["readout"] == "final") & table["by"].isin(list(PARTS))]
+    columns = {"ap": 1, "pckh_0.10": 1, "pckh_0.50": 1, "calibration_error": 1, "jitter": 2}
+    rows = tuple(
+        Row(
+            label=PARTS[row["by"]] if row["by"] == "all" else f"{PARTS[row['by']]} {row['part']}",
+            cells=(f"{row['people']:,}", *(number(float(row[name]), digits) for name, digits in columns.items())),
+        )
+        for row in own.to_dict("records")
+    )
+    headers = ("", "people", "AP", "right at 0.1", "right at 0.5", "calibration error", "jitter")
+    return Table(caption="The final readout by motion, size and occlusion of the people", columns=headers, rows=rows)
+
+
 def severities(curves: pd.DataFrame, kind: str, methods: Mapping[str, Method]) -> Table:
     """AP of each method by severity of one kind, and what it retains at the highest."""
     of_kind, metric = curves[curves["kind"] == kind], curves["metric"].iloc[0]

@@ -21,7 +21,9 @@ from pipeline.shards.reader import evaluation_batches, read_samples
 from tests.world import formats
 
 CLIPS = importlib.import_module("tests.world.clips")
-CONFIG = EvaluateConfig(batch_size=16, readouts=("final",), flip_test=False)
+CONFIG = EvaluateConfig(
+    batch_size=16, readouts=("final",), flip_test=False, joint_score="heatmap_times_box", draws=20, seed=0
+)
 BOXES = BoxesConfig(file=Path("boxes.json"), min_score=0.4)
 
 

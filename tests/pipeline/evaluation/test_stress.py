@@ -54,7 +54,9 @@ def stressed(
 @pytest.fixture(scope="module")
 def evaluated(packed: Path, loaded: tuple[Loaded, Loaded], tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("evaluation")
-    config = EvaluateConfig(batch_size=16, readouts=("final", "temporal"), flip_test=True)
+    config = EvaluateConfig(
+        batch_size=16, readouts=("final", "temporal"), flip_test=True, joint_score="heatmap_times_box", draws=20, seed=0
+    )
     evaluate(config, loaded[0], index=packed / "index", train=packed / "train", val=packed / "val", out=out)
     return out
 
@@ -275,4 +277,6 @@ def test_evaluation_lists_the_ap_of_every_joint(evaluated: Path) -> None:
 @pytest.mark.parametrize("readouts", [(), ("temporal",), ("final", "final")])
 def test_the_final_readout_is_always_scored_and_none_twice(readouts: tuple[Any, ...]) -> None:
     with pytest.raises(ValueError, match=r"readouts: got .*, wanted `final` among them and none twice"):
-        EvaluateConfig(batch_size=1, readouts=readouts, flip_test=False)
+        EvaluateConfig(
+            batch_size=1, readouts=readouts, flip_test=False, joint_score="heatmap_times_box", draws=20, seed=0
+        )

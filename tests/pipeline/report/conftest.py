@@ -190,6 +190,13 @@ def write_evaluation(folder: Path) -> None:
         ],
         columns=["readout", "joint", "metric", "score"],
     ).to_csv(folder / "joints.csv", index=False)
+    parts = [("all", "all", 9), ("size", "[192, 384)", 9), ("video", "000001_drawn", 9), ("joint", "nose", 9)]
+    numbers = [(readout, *part, 61.2, 12.5, 71.5, 8.75, 0.354) for readout in ("final", "temporal") for part in parts]
+    columns = ["readout", "by", "part", "people", "ap", "pckh_0.10", "pckh_0.50", "calibration_error", "jitter"]
+    pd.DataFrame(numbers, columns=columns).to_csv(folder / "breakdown.csv", index=False)
+    points = [(readout, share, 100 * share, 90 * share, 110 * share) for readout in ("final",) for share in (0.1, 0.5)]
+    curve = pd.DataFrame(points, columns=["readout", "threshold", "pckh", "low", "high"])
+    curve.to_csv(folder / "pckh.csv", index=False)
     write_json(
         folder / "metrics.json",
         {
@@ -203,6 +210,16 @@ def write_evaluation(folder: Path) -> None:
             "controls": {"mean_pose": score(14.321) | {"mota": None}},
             "margin_over_mean_pose": 46.913,
             "sequences": {"000001_drawn": 61.234, "000002_drawn": None},
+            "intervals": {"ap": {"final": {"value": 61.234, "low": 55.5, "high": 66.6}}},
+            "joint_score": "heatmap_times_box",
+            "joint_scores": {"heatmap_times_box": 61.234, "box": 52.125},
+            "efficiency": {
+                "parameters": 1_340_000,
+                "macs_per_clip": 2.5e8,
+                "clips_per_second": 53.4,
+                "threads": 1,
+                "device": "cpu",
+            },
         },
     )
 

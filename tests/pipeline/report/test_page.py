@@ -25,6 +25,8 @@ REQUIRED = (
     ("tune/best.json", "tune"),
     ("evaluation/metrics.json", "evaluate"),
     ("evaluation/joints.csv", "evaluate"),
+    ("evaluation/breakdown.csv", "evaluate"),
+    ("evaluation/pckh.csv", "evaluate"),
     ("evaluation/predictions/final.parquet", "evaluate"),
     ("stress/metrics.json", "stress"),
     ("stress/curves.csv", "stress"),
@@ -83,7 +85,8 @@ def test_the_page_says_what_the_stages_found(page: str) -> None:
     text = words(page)
 
     assert "The claim holds for 1 and does not hold for 1 of 2 kinds of degradation" in text
-    assert "61.2 PoseTrack AP of the final readout on val: 9 people; boxes: ground truth" in text
+    facts = "on val, 95 % interval over draws of videos 55.5 to 66.6: 9 people; boxes: ground truth"
+    assert f"61.2 PoseTrack AP of the final readout {facts}" in text
     assert "14.3 PoseTrack AP of a control" in text
     assert "46.9 points above it" in text
     assert "42 % of its clean PoseTrack AP is kept" in text
@@ -92,6 +95,8 @@ def test_the_page_says_what_the_stages_found(page: str) -> None:
     assert "Motion blur ✗ does not hold It loses to the single frame." in text
     assert "Chosen for training: train.learning_rate = 0.0003" in text
     assert "the last fifth is held out" in text
+    assert "box 52.1, heatmap times box 61.2 (chosen)." in text
+    assert "1.34 M parameters, 0.25 G multiply-adds a clip, 53 clips/s" in text
 
 
 def test_tables_hold_the_numbers_of_the_inputs(page: str) -> None:
@@ -126,6 +131,9 @@ def test_tables_hold_the_numbers_of_the_inputs(page: str) -> None:
         MISSING,
     ] in found
     assert ["single frame", "59.0", "44.0", "34.0", "58.3"] in found
+    assert ["everyone", "9", "61.2", "12.5", "71.5", "8.8", "0.35"] in found
+    assert ["size [192, 384)", "9", "61.2", "12.5", "71.5", "8.8", "0.35"] in found
+    assert "000001_drawn" not in [row[0].removeprefix("size ") for row in found if len(row) == 7]
     assert ["000001_drawn", "61.2"] in found
     assert ["val", "1", "1", "9", "1,234"] in found
     assert ["t0", "finished", "30", "55.5", "0.0003"] in found

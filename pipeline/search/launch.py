@@ -26,7 +26,6 @@ from pipeline.training.yardstick import SCORE
 SETTINGS = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # no files of Ray's own for each trial
     "RAY_AIR_NEW_OUTPUT": "0",  # of its two kinds of output the one that `verbose=0` silences
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # its handler makes of Ctrl-C a search that has ended
 }
 
 log = logging.getLogger(__name__)
@@ -48,6 +47,7 @@ def search(
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     os.environ.update(SETTINGS)
+    logging.getLogger("ray.tune.analysis.experiment_analysis").setLevel(logging.ERROR)  # it misses Ray's files
     journal = Journal(f"{storage}/{name}/trials")
     known = journal.trials()
     done = [trial for trial in known if trial.status != "running"]
@@ -71,18 +71,20 @@ def search(
             max_failures=max_failures,
             follower=follower,
         )
-    return refuse_unended(journal.trials())
+    return whole(journal.trials(), count=config.trials)
 
 
-def refuse_unended(trials: list[Trial]) -> list[Trial]:
-    """Trials as they are, which have all ended.
+def whole(trials: list[Trial], *, count: int) -> list[Trial]:
+    """The trials as they are, which have all ended: of Ctrl-C Ray makes a search that came to its end before.
 
     Raises:
-        Refusal: some have not, so there is no winner among them yet.
+        Refusal: fewer than `count` have ended, so there is no winner among them yet.
     """
-    left = [trial.number for trial in trials if trial.status == "running"]
-    if left:
-        raise Refusal(f"tune: the search ended before its trials {left} did; the same command goes on with them")
+    ended = sum(trial.status != "running" for trial in trials)
+    if ended < count:
+        raise Refusal(
+            f"tune: interrupted when {ended} of {count} trials had ended; the same command goes on with the rest"
+        )
     return trials
 
 

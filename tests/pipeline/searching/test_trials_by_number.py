@@ -9,7 +9,7 @@ import pytest
 from pipeline.refusal import Refusal
 from pipeline.search.follow import TrialFollower
 from pipeline.search.journal import Journal, Trial
-from pipeline.search.launch import refuse_unended
+from pipeline.search.launch import whole
 from pipeline.tracking.config import TrackingConfig
 from pipeline.tracking.runs import start_run
 
@@ -42,5 +42,8 @@ def test_of_trials_with_the_same_values_one_goes_on_with_what_was_cut_off_and_ot
 
 
 def test_a_search_with_trials_that_have_not_ended_has_no_winner() -> None:
-    with pytest.raises(Refusal, match=r"tune: the search ended before its trials \[1\] did"):
-        refuse_unended([trial(0, "finished"), trial(1, "running")])
+    with pytest.raises(Refusal, match=r"tune: interrupted when 1 of 2 trials had ended"):
+        whole([trial(0, "finished"), trial(1, "running")], count=2)
+    with pytest.raises(Refusal, match=r"tune: interrupted when 1 of 3 trials had ended"):
+        whole([trial(0, "finished")], count=3)
+    assert len(whole([trial(0, "finished")], count=1)) == 1

@@ -29,6 +29,7 @@ from pipeline.tracking.registration import register
 from pipeline.tracking.runs import start_run
 from tests.world.clips import model_config
 from tests.world.ports import free_port
+from tests.world.registry import metrics
 from tests.world.wheel import ROOT, environment_of, install_wheel, run
 
 PAGE = (ROOT / "docs" / "registry.md").read_text(encoding="utf-8")
@@ -76,16 +77,7 @@ def crown(model: Path, tracking: TrackingConfig, *, ap: float) -> None:
     trained = start_run(tracking, "train", tags={})
     trained.finish()
     added = register(tracking, model, run_id=trained.run_id, tags={"data.train": "d1"}, card="", alias="candidate")
-    evaluation = {
-        "data_hash": "d2",
-        "metric": "PoseTrack AP",
-        "boxes": "ground truth",
-        "box_source": None,
-        "readouts": {"final": {"ap": {"Total": ap}}},
-        "sequences": {},
-    }
-    stress = {"data_hash": "d2", "retention": 0.5, "verdict": {}}
-    assert promote(tracking, LIMITS, version=added.version, evaluation=evaluation, stress=stress)["promoted"]
+    assert promote(tracking, LIMITS, version=added.version, **metrics(ap))["promoted"]
 
 
 def test_the_wheel_alone_loads_the_champion_as_the_page_says(place: Place) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from dsn.checkpoint import Loaded
 from pipeline import params
-from pipeline.artifacts import sha256, write_json
+from pipeline.artifacts import write_json
 from pipeline.drawn.config import DrawConfig
 from pipeline.export.clips import Clips, clips_of_shards, drawn_clips
 from pipeline.export.config import ExportConfig
@@ -15,10 +15,7 @@ from pipeline.export.export import export, refuse_place
 from pipeline.export.formats import Format
 from pipeline.shards.reader import ReaderConfig
 from pipeline.shards.store import located
-from pipeline.tracking.address import parse
-from pipeline.tracking.config import TrackingConfig
-from pipeline.tracking.models import folder_of, load_model
-from pipeline.tracking.registry import WEIGHTS
+from pipeline.tracking.models import load_for_user
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +39,7 @@ def export_model(order: ExportOrder, *, params_file: Path) -> dict[str, Any]:
     """
     refuse_place(order.out, order.kind)
     config = params.load(params_file, "export", into=ExportConfig)
-    loaded, digest = _loaded(order.model, params_file)
+    loaded, digest = load_for_user(order.model, params_file)
     clips = _clips(order, loaded, config, params_file=params_file)
     asked = {"model": order.model, "format": order.kind, "shards": order.shards, "export": asdict(config)}
     report = export(loaded, order.out, config, kind=order.kind, clips=clips) | {"config": asked, "weights": digest}
@@ -53,16 +50,6 @@ def export_model(order: ExportOrder, *, params_file: Path) -> dict[str, Any]:
 def report_beside(out: Path) -> Path:
     """Where the report of an exported file lies."""
     return out.with_name(f"{out.name}.json")
-
-
-def _loaded(address: str, params_file: Path) -> tuple[Loaded, str]:
-    """A network and the digest of its weights; a folder's needs no params, which say where the registry is."""
-    if isinstance(parse(address), Path):
-        tracking = TrackingConfig(uri=None, experiment="", model="")
-    else:
-        tracking = params.load(params_file, "tracking", into=TrackingConfig)
-    with folder_of(address, tracking) as folder:
-        return load_model(folder, tracking), sha256(folder / WEIGHTS)
 
 
 def _clips(order: ExportOrder, loaded: Loaded, config: ExportConfig, *, params_file: Path) -> Clips:

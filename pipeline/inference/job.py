@@ -9,8 +9,7 @@ from typing import Any, Literal
 
 from dsn.checkpoint import Loaded
 from dsn.streaming import look_ahead
-from pipeline import params
-from pipeline.artifacts import sha256, write_json
+from pipeline.artifacts import write_json
 from pipeline.inference.boxes import Entry, boxes_of, read_entries
 from pipeline.inference.detector import Kind, TorchvisionDetector
 from pipeline.inference.engine import Engine, EngineName, build_engine, offsets_read
@@ -23,10 +22,7 @@ from pipeline.inference.predict import Finder, from_detector, from_file, predict
 from pipeline.inference.reading import Reader
 from pipeline.inference.smoothing import Smoothing, smoothed
 from pipeline.refusal import Refusal
-from pipeline.tracking.address import parse
-from pipeline.tracking.config import TrackingConfig
-from pipeline.tracking.models import folder_of, load_model
-from pipeline.tracking.registry import WEIGHTS
+from pipeline.tracking.models import load_for_user
 
 RECORD = "run.json"
 BATCH = 32
@@ -85,7 +81,7 @@ def predict_all(sources: Sequence[str], out: Path, config: PredictConfig, *, par
         raise Refusal(f"{out}: got a folder with files in it, wanted a new or an empty one; choose another --out")
     found = find_footage(sources, fps=config.fps)
     entries = read_entries(config.boxes) if isinstance(config.boxes, Path) else []
-    loaded, digest = _loaded(config.model, params_file)
+    loaded, digest = load_for_user(config.model, params_file)
     _refuse_late(config, loaded)
     engine = build_engine(config.engine, loaded, device=config.device)
     work = _Work(config=config, loaded=loaded, engine=engine, out=out)
@@ -154,16 +150,6 @@ def _predict(work: _Work, footage: Footage, finder: Finder, *, is_wished: Callab
         "seconds": round(monotonic() - begin, 2),
         "latency": latencies(tally.milliseconds) if config.is_online else None,
     }
-
-
-def _loaded(address: str, params_file: Path) -> tuple[Loaded, str]:
-    """A network and the digest of its weights; a folder's needs no params, which say where the registry is."""
-    if isinstance(parse(address), Path):
-        tracking = TrackingConfig(uri=None, experiment="", model="")
-    else:
-        tracking = params.load(params_file, "tracking", into=TrackingConfig)
-    with folder_of(address, tracking) as folder:
-        return load_model(folder, tracking), sha256(folder / WEIGHTS)
 
 
 def _refuse_late(config: PredictConfig, loaded: Loaded) -> None:

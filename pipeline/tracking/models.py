@@ -7,10 +7,12 @@ from pathlib import Path
 from safetensors import SafetensorError
 
 from dsn.checkpoint import Loaded, load
+from pipeline import params
+from pipeline.artifacts import sha256
 from pipeline.refusal import Refusal
 from pipeline.tracking.address import parse
 from pipeline.tracking.config import TrackingConfig
-from pipeline.tracking.registry import fetched, resolved
+from pipeline.tracking.registry import WEIGHTS, fetched, resolved
 
 
 def load_model(address: Path | str, tracking: TrackingConfig) -> Loaded:
@@ -25,6 +27,19 @@ def load_model(address: Path | str, tracking: TrackingConfig) -> Loaded:
     """
     with folder_of(address, tracking) as folder:
         return _loaded(folder, address)
+
+
+def load_for_user(address: str, params_file: Path) -> tuple[Loaded, str]:
+    """The network that somebody names on a command line, and the SHA-256 of its weights.
+
+    A folder needs no params file, which says where the registry is. See `load_model` for errors.
+    """
+    if isinstance(parse(address), Path):
+        tracking = TrackingConfig(uri=None, experiment="", model="")
+    else:
+        tracking = params.load(params_file, "tracking", into=TrackingConfig)
+    with folder_of(address, tracking) as folder:
+        return _loaded(folder, address), sha256(folder / WEIGHTS)
 
 
 def _loaded(folder: Path, address: Path | str) -> Loaded:

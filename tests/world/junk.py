@@ -4,7 +4,13 @@ import copy
 import math
 from typing import Any
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
+
+FUZZ = settings(
+    max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+"""How often something is spoiled, the same things in every run."""
 
 JUNK: st.SearchStrategy[Any] = st.sampled_from(
     [None, -1, 0, 10**30, 1e300, math.nan, "", "x", True, [], [[]], {}, [None], {"a": 1}, [1, 2]]

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,6 +17,25 @@ from pipeline.tracking.registry import Version
 from pipeline.tracking.runs import start_run
 from pipeline.tracking.server import connect
 from tests.world.clips import model_config
+
+
+def metrics(ap: float | None = 60.0, retention: float | None = 0.6, *, data: str = "d1") -> dict[str, Any]:
+    """What stages evaluate and stress measured, as far as promotion reads it."""
+    return {
+        "evaluation": {
+            "data_hash": data,
+            "metric": "PoseTrack AP",
+            "boxes": "ground truth",
+            "box_source": None,
+            "readouts": {"final": {"ap": {"Total": ap}}},
+            "sequences": {f"video{number}": ap for number in range(6)},
+        },
+        "stress": {
+            "data_hash": data,
+            "retention": retention,
+            "verdict": {"black": {"holds": "yes", "text": "It holds."}},
+        },
+    }
 
 
 @pytest.fixture(scope="session")

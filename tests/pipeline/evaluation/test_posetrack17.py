@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dsn.skeleton import POSETRACK
 from pipeline.evaluation.poseval import score_folders
 from pipeline.refusal import Refusal
-from tests.world.junk import spoiled
+from tests.world.junk import FUZZ, spoiled
 
 Json = dict[str, Any]
 Build = Callable[..., Json]
@@ -180,12 +180,7 @@ def test_a_fault_in_predictions_is_named(
     assert "\n" not in str(refusal.value)
 
 
-@settings(
-    max_examples=100,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@FUZZ
 @given(data=st.data())
 def test_junk_anywhere_is_refused_or_scored_and_never_crashes(
     data: st.DataObject, annolists: tuple[Json, Json], scored: Build

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.evaluation.poseval import score_folders
 from pipeline.refusal import Refusal
-from tests.world.junk import spoiled
+from tests.world.junk import FUZZ, spoiled
 
 Json = dict[str, Any]
 Build = Callable[..., Json]
@@ -161,12 +161,7 @@ def test_ground_truth_without_anybody_is_refused(document: Build, scored: Build)
         scored(document(2, []), document(2, []))
 
 
-@settings(
-    max_examples=150,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@FUZZ
 @given(data=st.data())
 def test_junk_anywhere_is_refused_or_scored_and_never_crashes(
     data: st.DataObject, sides: tuple[Json, Json], scored: Build

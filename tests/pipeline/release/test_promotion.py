@@ -5,7 +5,6 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,6 +17,7 @@ from pipeline.tracking.config import TrackingConfig
 from pipeline.tracking.locks import lock_file
 from pipeline.tracking.registry import Version, find, point
 from pipeline.tracking.server import connect
+from tests.world.registry import metrics
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
 
@@ -25,24 +25,6 @@ LIMITS = GateConfig(floor_ap=50.0, max_ap_loss=1.0, max_retention_loss=0.05, max
 ROOT = Path(__file__).parents[3]
 
 Add = Callable[[], Version]
-
-
-def metrics(ap: float | None = 60.0, retention: float | None = 0.6, *, data: str = "d1") -> dict[str, Any]:
-    return {
-        "evaluation": {
-            "data_hash": data,
-            "metric": "PoseTrack AP",
-            "boxes": "ground truth",
-            "box_source": None,
-            "readouts": {"final": {"ap": {"Total": ap}}},
-            "sequences": {f"video{number}": ap for number in range(6)},
-        },
-        "stress": {
-            "data_hash": data,
-            "retention": retention,
-            "verdict": {"black": {"holds": "yes", "text": "It holds."}},
-        },
-    }
 
 
 def holders(tracking: TrackingConfig) -> dict[str, str]:

@@ -73,9 +73,9 @@ def searched(tmp_path_factory: pytest.TempPathFactory, drawn_world: Path) -> Sea
     one_at_a_time(folder)
     environment = clean_environment(site=place / "site") | {"OMP_NUM_THREADS": "1"}
     process = started(COMMAND, folder, environment=environment)
-    first = ended_by_kills(process)
+    first = ended_by(process, signal.SIGKILL)
     process = started(COMMAND, folder, environment=environment)
-    interrupted = ended_by_interrupt(process)
+    interrupted = ended_by(process, signal.SIGINT)
     assert not (folder / "tune").exists()
     status, second = executed(COMMAND, folder, environment=environment, seconds=400)
     assert status == 0, second
@@ -99,8 +99,8 @@ def one_at_a_time(folder: Path) -> None:
     write_text(folder / "params.yaml", json.dumps(values, indent=1))
 
 
-def ended_by_kills(process: "subprocess.Popen[str]") -> str:
-    """What a driver prints until it is killed."""
+def ended_by(process: "subprocess.Popen[str]", how: signal.Signals) -> str:
+    """What a driver prints whose trial 1 is killed, and which gets a signal when trial 2 has begun."""
     lines = []
     assert process.stdout is not None
     with process:
@@ -109,19 +109,7 @@ def ended_by_kills(process: "subprocess.Popen[str]") -> str:
             if line.startswith("trial 1:"):
                 kill_trial(process.pid)
             if line.startswith("trial 2:"):
-                process.kill()
-    return "".join(lines)
-
-
-def ended_by_interrupt(process: "subprocess.Popen[str]") -> str:
-    """What a driver prints that gets Ctrl-C when trial 2 has begun."""
-    lines = []
-    assert process.stdout is not None
-    with process:
-        for line in process.stdout:
-            lines.append(line)
-            if line.startswith("trial 2:"):
-                process.send_signal(signal.SIGINT)
+                process.send_signal(how)
     return "".join(lines)
 
 

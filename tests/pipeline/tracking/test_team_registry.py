@@ -35,6 +35,7 @@ from pipeline.tracking.registry import Version, changed_files, find
 from pipeline.tracking.runs import start_run
 from stages import promote as promote_stage
 from stages import register as register_stage
+from tests.world.registry import metrics
 from tests.world.s3 import BUCKET
 from tests.world.team import PASSWORD, Team, create_user, log_in, running
 
@@ -63,18 +64,6 @@ def add(tracking: TrackingConfig, model: Path, run_id: str) -> Version:
 def versions(tracking: TrackingConfig) -> list[str]:
     found = MlflowClient(tracking.uri).search_model_versions(f"name = '{tracking.model}'")
     return sorted(str(version.version) for version in found)
-
-
-def metrics(ap: float) -> dict[str, Any]:
-    evaluation = {
-        "data_hash": "d2",
-        "metric": "PoseTrack AP",
-        "boxes": "ground truth",
-        "box_source": None,
-        "readouts": {"final": {"ap": {"Total": ap}}},
-        "sequences": {},
-    }
-    return {"evaluation": evaluation, "stress": {"data_hash": "d2", "retention": 0.5, "verdict": {}}}
 
 
 def test_a_version_is_registered_promoted_rolled_back_and_loaded_by_its_alias(

@@ -107,9 +107,11 @@ def inverse(affine: Affine) -> Affine:
 
 def compose(second: Affine, first: Affine) -> Affine:
     """The affine that does `first`, then `second`."""
-    both = np.asarray(second[:, :2] @ first)
-    both[:, 2] += second[:, 2]
-    return both
+    (a, b, x), (c, d, y) = second.tolist()
+    (e, f, u), (g, h, v) = first.tolist()
+    return np.array(
+        [[a * e + b * g, a * f + b * h, a * u + b * v + x], [c * e + d * g, c * f + d * h, c * u + d * v + y]]
+    )
 
 
 def transform(points: Float[np.ndarray, "*B 2"], affine: Affine) -> Float[np.ndarray, "*B 2"]:

@@ -8,6 +8,7 @@ planned first (`order.py`) and then only those bytes are read.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 
 from pipeline.refusal import Refusal
 from pipeline.shards.ahead import ahead
@@ -168,7 +169,7 @@ def _batches(source: Source, *, workers: int, prefetch: int) -> Iterator[ClipBat
         made = from_processes(source, workers=workers, prefetch=max(1, prefetch))
     else:
         made = ahead(source.read(), count=prefetch) if prefetch else source.read()
-    return (collate(clips) for clips in made if clips.clips)
+    return map(collate, filter(attrgetter("clips"), made))
 
 
 def _times(manifest: Manifest, *, keyframe_only: bool) -> tuple[int, ...]:
@@ -178,11 +179,15 @@ def _times(manifest: Manifest, *, keyframe_only: bool) -> tuple[int, ...]:
 def _tolerant(batches: Iterator[ClipBatch], *, share: float, records: int, folder: Folder) -> Iterator[ClipBatch]:
     """The batches, until more than a share of the records that a rank has in the epoch was quarantined."""
     bad = 0
-    for batch in batches:
+
+    def counted(batch: ClipBatch) -> ClipBatch:
+        nonlocal bad
         bad += len(batch.quarantined)
         if bad > share * records:
             raise Refusal(
                 f"{folder}: {bad} of {records} records cannot be read, wanted at most {share:.3g} of them "
                 f"(reader.max_bad_share); the last: {batch.quarantined[-1]}; {REPAIR}"
             )
-        yield batch
+        return batch
+
+    return map(counted, batches)  # a loop that yields would hold a batch, and its memory, while the next one is made

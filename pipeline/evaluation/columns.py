@@ -93,7 +93,7 @@ def read_columns(path: Path) -> Columns:
     if table is None:
         document = DOCUMENT.dump_python(parse_document(path, data))
         table = pa.Table.from_pylist([_as_columns(document)], schema=SCHEMA)
-    return Columns(**{name: _content(table.column(name)) for name in SCHEMA.names})
+    return Columns(**{name: _only(table.column(name)) for name in SCHEMA.names})
 
 
 def _directly(data: bytes) -> pa.Table | None:
@@ -124,9 +124,9 @@ def _is_utf8(data: bytes) -> bool:
 
 def _fits(table: pa.Table) -> bool:
     """Whether PoseTrack17's scalars are lists of one, and track ids below their bound."""
-    annolist, annotations = (_content(table.column(name)) for name in ("annolist", "annotations"))
+    annolist, annotations = (_only(table.column(name)) for name in ("annolist", "annotations"))
     if annolist is not None:
-        tracks = annolist.field("annorect").flatten().field("track_id").flatten().to_numpy()
+        tracks = content(content(annolist.field("annorect")).field("track_id")).to_numpy()
         return _has_lists_of_one(annolist) and bool((tracks < TRACK_BOUND).all())
     return annotations is None or bool((annotations.field("track_id").to_numpy() < TRACK_BOUND).all())
 
@@ -136,11 +136,18 @@ def _has_lists_of_one(structs: pa.StructArray) -> bool:
     for field in structs.type:
         lists = structs.field(field.name)
         if field.type in (INTEGERS, NUMBERS):
-            if not (lengths(lists) == given(lists)).all():
+            if not _are_of_one(lists):
                 return False
-        elif pa.types.is_list(field.type) and not _has_lists_of_one(lists.flatten()):
+        elif pa.types.is_list(field.type) and not _has_lists_of_one(content(lists)):
             return False
     return True
+
+
+def _are_of_one(lists: Any) -> bool:
+    if lists.null_count in (0, len(lists)):
+        # Without a copy: of a file's millions of lists, nearly all are of fields that everybody has, or nobody.
+        return bool((np.diff(lists.offsets.to_numpy()) == (lists.null_count == 0)).all())
+    return bool((lengths(lists) == given(lists)).all())
 
 
 def _as_columns(document: dict[str, Any]) -> dict[str, Any]:
@@ -152,9 +159,14 @@ def _as_columns(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
-def _content(column: pa.ChunkedArray) -> Any:
+def _only(column: pa.ChunkedArray) -> Any:
     lists = column.chunk(0)
-    return lists.flatten() if lists.null_count == 0 else None
+    return content(lists) if lists.null_count == 0 else None
+
+
+def content(lists: Any) -> Any:
+    """All entries of lists, one after another; not copied where every list is there, as in most files."""
+    return lists.flatten() if lists.null_count or lists.offset else lists.values
 
 
 def lengths(lists: Any) -> Int64[np.ndarray, " n"]:
@@ -173,7 +185,7 @@ def given(array: Any) -> Bool[np.ndarray, " n"]:
 
 def singles(lists: Any, *, absent: float) -> Float64[np.ndarray, " n"] | Int64[np.ndarray, " n"]:
     """The number in each list of one, `absent` where there is no list."""
-    numbers: Float64[np.ndarray, " m"] | Int64[np.ndarray, " m"] = lists.flatten().to_numpy()
+    numbers: Float64[np.ndarray, " m"] | Int64[np.ndarray, " m"] = content(lists).to_numpy()
     if not lists.null_count:
         return numbers
     values = np.full(len(lists), absent, dtype=numbers.dtype)

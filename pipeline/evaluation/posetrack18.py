@@ -9,7 +9,7 @@ import pyarrow as pa
 from jaxtyping import Bool, Float64, Int64
 
 from dsn.skeleton import Skeleton
-from pipeline.evaluation.columns import Columns, given, lengths
+from pipeline.evaluation.columns import Columns, content, given, lengths
 from pipeline.evaluation.people import JOINTS, People, head_sizes, ragged
 from pipeline.evaluation.video import MISSING_SCORE, Video, refuse, refuse_unless_finite
 from pipeline.refusal import Refusal
@@ -165,7 +165,7 @@ def _table(
     if len(wrong):
         row = int(people[wrong[0]])
         source.refuse(row, field=field, problem=f"got {counts[row]} {wanted}")
-    table: Float64[np.ndarray, "m _"] = lists.flatten().to_numpy().reshape(-1, width)
+    table: Float64[np.ndarray, "m _"] = content(lists).to_numpy().reshape(-1, width)
     refuse_unless_finite(table, source.path, frame_of=lambda row: source.frame_of(int(people[row])), field=field)
     return table
 

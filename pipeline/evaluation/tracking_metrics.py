@@ -82,6 +82,8 @@ class _Pairs:
     distance: Float64[np.ndarray, " a"]
     is_disputed: Bool[np.ndarray, " a"]
     """Whether in this frame somebody is in two of the pairs, so that one has to be chosen."""
+    is_kept: Bool[np.ndarray, " a"]
+    """Whether the person's last pair had the same hypothesis, and was certain to match."""
 
 
 def _allowed(evaluated: Evaluated, matching: Matching, *, is_full: Bool[np.ndarray, " f"]) -> list[_Pairs]:
@@ -90,25 +92,49 @@ def _allowed(evaluated: Evaluated, matching: Matching, *, is_full: Bool[np.ndarr
     pair, joint = np.nonzero(matching.hit & is_full[frame][:, None])
     order = np.argsort(joint.astype(np.int8), kind="stable")
     pair, joint = pair[order], joint[order]
-    scene = joint * len(is_full) + frame[pair]
-    identity = evaluated.truth.track_id[matching.truth[pair]]
-    disputed = np.isin(scene, _scenes_of_repeated(scene, identity))
-    disputed |= np.isin(scene, _scenes_of_repeated(scene, matching.prediction[pair]))
+    truth, prediction = matching.truth[pair], matching.prediction[pair]
+    identities, identity = np.unique(evaluated.truth.track_id, return_inverse=True)
+    disputed, kept = _disputed_and_kept(
+        joint * len(is_full) + frame[pair],
+        person=joint * len(identities) + identity[truth],
+        prediction=prediction,
+        hypothesis=evaluated.prediction.track_id[prediction],
+    )
     bounds = np.searchsorted(joint, np.arange(len(JOINTS) + 1)).tolist()
-    columns = (frame[pair], matching.truth[pair], matching.prediction[pair], matching.distance[pair, joint], disputed)
-    names = ("frame", "truth", "prediction", "distance", "is_disputed")
+    columns = (frame[pair], truth, prediction, matching.distance[pair, joint], disputed, kept)
+    names = ("frame", "truth", "prediction", "distance", "is_disputed", "is_kept")
     return [
         _Pairs(joint=number, **{name: column[begin:end] for name, column in zip(names, columns, strict=True)})
         for number, (begin, end) in enumerate(pairwise(bounds))
     ]
 
 
-def _scenes_of_repeated(scene: Int64[np.ndarray, " a"], somebody: Int64[np.ndarray, " a"]) -> Int64[np.ndarray, " r"]:
-    """The scenes, each one frame of one joint, in which somebody is in more than one pair."""
-    order = np.lexsort((somebody, scene))
-    scene, somebody = scene[order], somebody[order]
-    is_repeated = (scene[1:] == scene[:-1]) & (somebody[1:] == somebody[:-1])
-    return np.compress(is_repeated, scene[1:])
+def _disputed_and_kept(
+    scene: Int64[np.ndarray, " a"],
+    *,
+    person: Int64[np.ndarray, " a"],
+    prediction: Int64[np.ndarray, " a"],
+    hypothesis: Int64[np.ndarray, " a"],
+) -> tuple[Bool[np.ndarray, " a"], Bool[np.ndarray, " a"]]:
+    """`_Pairs.is_disputed` and `is_kept`.
+
+    Args:
+        scene: number of the frame of the joint; pairs stand scene by scene, and within each prediction by prediction.
+        person: number of the joint of the ground-truth person.
+        prediction: row of the prediction.
+        hypothesis: its track id.
+    """
+    has_choice = np.zeros(int(scene.max(initial=0)) + 1, dtype=np.bool_)
+    has_choice[scene[1:][(scene[1:] == scene[:-1]) & (prediction[1:] == prediction[:-1])]] = True
+    # A person's pairs one after another, in order of time.
+    order = np.argsort(person, kind="stable")
+    before, after = order[:-1], order[1:]
+    is_same = person[after] == person[before]
+    has_choice[scene[after[is_same & (scene[after] == scene[before])]]] = True
+    disputed = has_choice[scene]
+    kept = np.zeros(len(scene), dtype=np.bool_)
+    kept[after] = is_same & (hypothesis[after] == hypothesis[before]) & ~disputed[before]
+    return disputed, kept
 
 
 def _count_joint(evaluated: Evaluated, pairs: _Pairs, *, count: Counts) -> int:
@@ -126,14 +152,14 @@ def _count_joint(evaluated: Evaluated, pairs: _Pairs, *, count: Counts) -> int:
 
 def _count_undisputed(evaluated: Evaluated, pairs: _Pairs, *, rows: slice, link: _Links, count: Counts) -> int:
     """Frames in which everybody has one partner or none: all pairs match."""
-    objects = evaluated.truth.track_id[pairs.truth[rows]].tolist()
-    hypotheses = evaluated.prediction.track_id[pairs.prediction[rows]].tolist()
-    distances = pairs.distance[rows].tolist()
-    for identity, hypothesis, distance in zip(objects, hypotheses, distances, strict=True):
+    changed = rows.start + np.flatnonzero(~pairs.is_kept[rows])
+    objects = evaluated.truth.track_id[pairs.truth[changed]].tolist()
+    hypotheses = evaluated.prediction.track_id[pairs.prediction[changed]].tolist()
+    for identity, hypothesis, distance in zip(objects, hypotheses, pairs.distance[changed].tolist(), strict=True):
         if link.hypothesis_of.get(identity) != hypothesis:
             _count_assigned(identity, hypothesis, distance=distance, link=link, count=count)
-    count.match_distance += sum(distances)
-    return len(distances)
+    count.match_distance += float(pairs.distance[rows].sum())
+    return int(rows.stop - rows.start)
 
 
 def _count_disputed(evaluated: Evaluated, pairs: _Pairs, *, rows: slice, link: _Links, count: Counts) -> int:

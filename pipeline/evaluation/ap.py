@@ -1,5 +1,6 @@
 """Average precision of every joint; sections 5 and 6 of the protocol."""
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -45,8 +46,13 @@ def scored_joints(evaluated: Evaluated, matching: Matching) -> ScoredJoints:
     )
 
 
-def average_precision(videos: list[ScoredJoints]) -> list[JointAP]:
-    """The result of each joint of `JOINTS`, over all videos together."""
+def average_precision(videos: list[ScoredJoints], *, of_unannotated: float = math.nan) -> list[JointAP]:
+    """The result of each joint of `JOINTS`, over all videos together.
+
+    Args:
+        videos: their lists.
+        of_unannotated: AP and recall, from 0 to 1, of a joint that is predicted and nowhere annotated; officially NaN.
+    """
     joint = np.concatenate([video.joint for video in videos])
     score = np.concatenate([video.score for video in videos])
     correct = np.concatenate([video.correct for video in videos])
@@ -54,11 +60,16 @@ def average_precision(videos: list[ScoredJoints]) -> list[JointAP]:
     order = np.argsort(joint.astype(np.int8), kind="stable")
     bounds = np.searchsorted(joint[order], np.arange(len(JOINTS) + 1))
     rows = [order[start:end] for start, end in pairwise(bounds)]
-    return [_joint_ap(score[row], correct[row], annotated=int(annotated[k])) for k, row in enumerate(rows)]
+    return [
+        _joint_ap(score[row], correct[row], annotated=int(annotated[k]), of_unannotated=of_unannotated)
+        for k, row in enumerate(rows)
+    ]
 
 
-def _joint_ap(score: Float64[np.ndarray, " n"], correct: Bool[np.ndarray, " n"], *, annotated: int) -> JointAP:
-    """One joint: 0 throughout where nothing is predicted, else NaN for AP and recall where nothing is annotated.
+def _joint_ap(
+    score: Float64[np.ndarray, " n"], correct: Bool[np.ndarray, " n"], *, annotated: int, of_unannotated: float
+) -> JointAP:
+    """One joint: 0 throughout where nothing is predicted, else `of_unannotated` where nothing is annotated.
 
     Equal scores stay in reading order (file name, frame, person): the official evaluator leaves their order to NumPy's
     unstable sort and the folder's, so it can differ there.
@@ -68,7 +79,7 @@ def _joint_ap(score: Float64[np.ndarray, " n"], correct: Bool[np.ndarray, " n"],
     order = np.argsort(-score, kind="stable")
     hits = np.cumsum(correct[order])
     precision = hits / np.arange(1, len(hits) + 1)
-    recall = hits / annotated if annotated else np.full(len(hits), np.nan)
+    recall = hits / annotated if annotated else np.full(len(hits), of_unannotated)
     return JointAP(
         ap=100 * _area(recall, precision),
         precision=100 * float(precision[-1]),

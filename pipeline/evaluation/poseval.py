@@ -29,12 +29,15 @@ def score_folders(gt: Path, pred: Path) -> dict[str, Any]:
     return evaluate(read_pairs(gt, pred), tracking=True)
 
 
-def evaluate(pairs: Iterable[tuple[Video, Video]], *, tracking: bool) -> dict[str, Any]:
+def evaluate(
+    pairs: Iterable[tuple[Video, Video]], *, tracking: bool, of_unannotated: float = math.nan
+) -> dict[str, Any]:
     """The numbers of (ground truth, predictions) pairs, one video in memory at a time.
 
     Keys: `n_gt_frames_evaluated`, `n_pred_frames_evaluated`; `ap`, `precision`, `recall`, `n_gt_joints` and
     `n_scored_predictions` by joint; `ap_grouped` by column of the official table; `tie_sensitive`, whether the order of
     equal scores counts; and with `tracking`, `mot` (None where the official evaluator crashes, with a `mot_error`).
+    `of_unannotated` is as in `average_precision`.
     """
     frames = 0
     scored: list[ScoredJoints] = []
@@ -50,7 +53,8 @@ def evaluate(pairs: Iterable[tuple[Video, Video]], *, tracking: bool) -> dict[st
             count_tracking(evaluated, matching, counts=counts)
     if not frames:
         raise Refusal("ground truth: got no frame with an annotated person, wanted at least one")
-    result = {"n_gt_frames_evaluated": frames, "n_pred_frames_evaluated": frames} | _ap(average_precision(scored))
+    joints = average_precision(scored, of_unannotated=of_unannotated)
+    result = {"n_gt_frames_evaluated": frames, "n_pred_frames_evaluated": frames} | _ap(joints)
     return result | _mot(counts, error) if tracking else result
 
 

@@ -1,31 +1,38 @@
 """What `python -m pipeline score` does: the official numbers of any two PoseTrack folders."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pipeline.artifacts import write_json
 from pipeline.evaluation.loading import annotation_files, read_video
 from pipeline.evaluation.people import GROUPS
+from pipeline.evaluation.posetrack21 import score_as_posetrack21
 from pipeline.evaluation.poseval import score_folders
 from pipeline.posetrack.label_version import KNOWN, UNKNOWN
 
 COLUMNS = (*GROUPS, "Total")
+Protocol = Literal["posetrack", "posetrack21"]
+METRICS: dict[Protocol, str] = {"posetrack": "PoseTrack AP", "posetrack21": "PoseTrack21 AP"}
+"""What the numbers are to be called; they do not compare with each other."""
+NO_TRACKING = "the tracking metrics of PoseTrack21 (HOTA) are not offered, and MOTA is not among them"
 
 
-def score(gt: Path, pred: Path, *, boxes: str | None, out: Path | None) -> str:
+def score(gt: Path, pred: Path, *, protocol: Protocol, boxes: str | None, out: Path | None) -> str:
     """Score the predictions in `pred` against `gt`; give a table to print, and write every number to `out`.
 
     Args:
-        gt: PoseTrack17 or PoseTrack18 files.
+        gt: PoseTrack17 or PoseTrack18 files; PoseTrack21's have the form of 18's.
         pred: files of the same names.
+        protocol: whose rules.
         boxes: where the predicted people's boxes come from, in words; no file tells it.
         out: a JSON file.
 
     Raises:
         Refusal: a folder or file is missing or malformed.
     """
-    result = score_folders(gt, pred)
-    result["metric"] = _metric(len(annotation_files(gt)), result["n_gt_frames_evaluated"], boxes=boxes)
+    result = _scored(gt, pred, protocol)
+    labels = _labels(len(annotation_files(gt)), result["n_gt_frames_evaluated"], protocol=protocol)
+    result["metric"] = f"{METRICS[protocol]}; boxes: {boxes or 'not said'}; labels: {labels}"
     if out is not None:
         write_json(out, result)
     lines = [*_table(result), "", *_notes(result)]
@@ -34,10 +41,17 @@ def score(gt: Path, pred: Path, *, boxes: str | None, out: Path | None) -> str:
     return "\n".join(lines)
 
 
-def _metric(videos: int, frames: int, *, boxes: str | None) -> str:
-    """What the numbers are to be called: they compare only within one box source and one version of the labels."""
-    labels = f"labels: {KNOWN.get((videos, frames), UNKNOWN)} ({videos} videos, {frames} frames evaluated)"
-    return f"PoseTrack AP; boxes: {boxes or 'not said'}; {labels}"
+def _scored(gt: Path, pred: Path, protocol: Protocol) -> dict[str, Any]:
+    if protocol == "posetrack":
+        return score_folders(gt, pred)
+    return score_as_posetrack21(gt, pred) | {"mot": None, "mot_error": NO_TRACKING}
+
+
+def _labels(videos: int, frames: int, *, protocol: Protocol) -> str:
+    """What is known of the labels: numbers compare only within one version of them, and one box source."""
+    if protocol == "posetrack21":
+        return f"{UNKNOWN} ({videos} videos, {frames} labelled frames)"
+    return f"{KNOWN.get((videos, frames), UNKNOWN)} ({videos} videos, {frames} frames evaluated)"
 
 
 def _table(result: dict[str, Any]) -> list[str]:

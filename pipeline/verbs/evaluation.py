@@ -1,17 +1,20 @@
 """Verbs on predictions."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 
 def score(
-    gt: Annotated[Path, typer.Option(help="Folder of ground-truth files, PoseTrack17 or 18.")],
+    gt: Annotated[Path, typer.Option(help="Folder of ground-truth files, PoseTrack17, 18 or 21.")],
     pred: Annotated[Path, typer.Option(help="Folder of predictions with the same file names.")],
     boxes: Annotated[
         str | None, typer.Option(help="Where the predicted boxes come from, for the metric's name.")
     ] = None,
+    protocol: Annotated[
+        Literal["posetrack", "posetrack21"], typer.Option(help="The official AP and MOTA, or PoseTrack21's own AP.")
+    ] = "posetrack",
     json: Annotated[Path | None, typer.Option(help="Where to write every number.")] = None,
 ) -> None:
     """Official PoseTrack AP and MOTA of two folders.
@@ -20,4 +23,4 @@ def score(
     """
     from pipeline.evaluation.score import score as score_table
 
-    print(score_table(gt, pred, boxes=boxes, out=json))
+    print(score_table(gt, pred, protocol=protocol, boxes=boxes, out=json))

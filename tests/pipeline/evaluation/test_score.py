@@ -16,7 +16,7 @@ Build = Callable[..., Json]
 def test_the_table_is_aligned_and_the_file_has_the_official_keys(oracle: Path, tmp_path: Path) -> None:
     case = oracle / "p1_dense_noise"
 
-    text = score(case / "gt", case / "pred", boxes="Faster R-CNN", out=tmp_path / "score.json")
+    text = score(case / "gt", case / "pred", protocol="posetrack", boxes="Faster R-CNN", out=tmp_path / "score.json")
 
     header, ap, mota, *_ = text.splitlines()
     assert header.split() == ["Head", "Shou", "Elb", "Wri", "Hip", "Knee", "Ankl", "Total"]
@@ -36,7 +36,7 @@ def test_the_metrics_name_says_box_source_and_label_version(
     pose = {"nose": (10.0, 10.0)}
     scored(document(2, [person(0, pose)]), document(2, [person(0, pose, score=0.5)]))
 
-    text = score(tmp_path / "gt", tmp_path / "pred", boxes=boxes, out=None)
+    text = score(tmp_path / "gt", tmp_path / "pred", protocol="posetrack", boxes=boxes, out=None)
 
     assert f"PoseTrack AP; {named}; labels: unknown (1 videos, 1 frames evaluated)" in text
 
@@ -44,7 +44,7 @@ def test_the_metrics_name_says_box_source_and_label_version(
 def test_where_there_is_no_mota_the_text_says_why(oracle: Path) -> None:
     case = oracle / "p2_real_frames_ignore"
 
-    text = score(case / "gt", case / "pred", boxes=None, out=None)
+    text = score(case / "gt", case / "pred", protocol="posetrack", boxes=None, out=None)
 
     assert "no MOTA: " in text
     assert "got one frame with ground truth" in text
@@ -60,7 +60,7 @@ def test_an_ap_of_zero_shows_the_first_frames_of_both_sides(tmp_path: Path, pers
         (tmp_path / side).mkdir()
         (tmp_path / side / "000001_mpii_test.json").write_text(json.dumps(content))
 
-    text = score(tmp_path / "gt", tmp_path / "pred", boxes=None, out=None)
+    text = score(tmp_path / "gt", tmp_path / "pred", protocol="posetrack", boxes=None, out=None)
 
     assert "AP is exactly 0: do the frames fit?" in text
     assert "starts with 0, 1 in" in text

@@ -81,9 +81,11 @@ class MlflowTracker:
 
 
 def start_run(
-    config: TrackingConfig, name: str, *, tags: Mapping[str, str], parent: str | None = None
+    config: TrackingConfig, name: str, *, tags: Mapping[str, str], parent: str | None = None, sole: str | None = None
 ) -> MlflowTracker:
     """A new run in the experiment of `config`, on a server that answers; nested where `parent` is a run's id.
+
+    Where `sole` names a tag, runs that are still open with the same value of it are closed as killed: nobody else will.
 
     Raises:
         Refusal: nothing answers, or the server forbids it.
@@ -92,6 +94,8 @@ def start_run(
     above = {} if parent is None else {MLFLOW_PARENT_RUN_ID: parent}
     with answering(config):
         experiment = experiment_id(client, config.experiment, artifacts=local_artifacts(config.resolved_uri))
+        if sole is not None:
+            _close_killed(client, experiment, f"tags.`{sole}` = '{tags[sole]}'")
         return _created(client, experiment, name=name, tags={**tags, **above})
 
 
@@ -121,11 +125,14 @@ def resume_run(config: TrackingConfig, run_id: str) -> MlflowTracker | None:
         raise
     if info.lifecycle_stage == LifecycleStage.DELETED:
         return None
-    wanted = f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{run_id}' and attributes.status = 'RUNNING'"
-    for child in client.search_runs([info.experiment_id], wanted):
-        client.set_terminated(child.info.run_id, "KILLED")
+    _close_killed(client, info.experiment_id, f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{run_id}'")
     client.update_run(run_id, status="RUNNING")
     return MlflowTracker(client, experiment=info.experiment_id, run_id=run_id)
+
+
+def _close_killed(client: MlflowClient, experiment: str, which: str) -> None:
+    for left in client.search_runs([experiment], f"{which} and attributes.status = 'RUNNING'"):
+        client.set_terminated(left.info.run_id, "KILLED")
 
 
 def _created(client: MlflowClient, experiment: str, *, name: str, tags: Mapping[str, str]) -> MlflowTracker:

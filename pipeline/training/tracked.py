@@ -12,12 +12,15 @@ from pipeline.cluster import connected
 from pipeline.shards.manifest import manifest_bytes
 from pipeline.tracking.config import TrackingConfig
 from pipeline.tracking.lineage import RECORDS, provenance
-from pipeline.tracking.runs import start_run
+from pipeline.tracking.runs import MlflowTracker, start_run
 from pipeline.tracking.tracker import Tracker
-from pipeline.training.job import SPLITS, Job
+from pipeline.training.job import SPLITS, Job, run_name
 from pipeline.training.launch import Outcome, close, train
 from pipeline.training.machine import machine
 from pipeline.training.recipe import Row
+
+RUN_TAG = "run.name"
+"""Tag of an MLflow run: the name under which the training run is kept and resumed."""
 
 
 def train_tracked(job: Job, out: Path, tracking: TrackingConfig, *, name: str, parent: str | None = None) -> None:
@@ -30,7 +33,7 @@ def train_tracked(job: Job, out: Path, tracking: TrackingConfig, *, name: str, p
     config["reader"]["store"].pop("cache")  # a place on this machine
     with connected():
         tags = provenance(manifests, config=config, shards=job.shards) | machine(job.cluster)
-        tracker = start_run(tracking, name, tags=tags, parent=parent)
+        tracker = open_run(job, tracking, name=name, tags=tags, parent=parent)
         heard: list[Row] = []
         try:
             tracker.log_params(config)
@@ -46,6 +49,16 @@ def train_tracked(job: Job, out: Path, tracking: TrackingConfig, *, name: str, p
             raise
     tracker.finish()
     close(job, outcome)
+
+
+def open_run(
+    job: Job, tracking: TrackingConfig, *, name: str, tags: Mapping[str, str], parent: str | None
+) -> MlflowTracker:
+    """The MLflow run of `job`, which will hold all of its history.
+
+    One that a killed driver has left open holds less, and is closed as killed.
+    """
+    return start_run(tracking, name, tags={**tags, RUN_TAG: run_name(job)}, parent=parent, sole=RUN_TAG)
 
 
 def _listen(tracker: Tracker, heard: list[Row], row: Row) -> None:

@@ -41,6 +41,19 @@ def test_a_failed_run_says_so(tracking: TrackingConfig, client: MlflowClient) ->
     assert client.get_run(run.run_id).info.status == "FAILED"
 
 
+def test_what_a_killed_process_left_open_is_closed_by_the_next_with_the_same_tag(
+    tracking: TrackingConfig, client: MlflowClient
+) -> None:
+    left, other, ended = (start_run(tracking, "train", tags={"run.name": name}) for name in ("a", "b", "a"))
+    ended.finish()
+
+    again = start_run(tracking, "train", tags={"run.name": "a"}, sole="run.name")
+
+    runs = (left, other, ended, again)
+    status = [client.get_run(run.run_id).info.status for run in runs]
+    assert status == ["KILLED", "RUNNING", "FINISHED", "RUNNING"]
+
+
 def test_a_child_names_its_parent(tracking: TrackingConfig, client: MlflowClient) -> None:
     parent = start_run(tracking, "tune", tags={})
 

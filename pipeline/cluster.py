@@ -5,6 +5,7 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -24,10 +25,19 @@ SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",
+    "RAY_TRAIN_WORKER_HEALTH_CHECK_TIMEOUT_S": "60",
     "RAY_OVERRIDE_RUNTIME_ENV_DEFAULT_EXCLUDES": "",
 }
-"""No telemetry, no warning about the variable that hides GPUs from tasks that asked for none, half a second instead of
-two until the end of a run is noticed, and no defaults beside our own `excludes`, which Ray would warn of."""
+"""What Ray goes by where the environment says nothing else, in the driver and in all that it starts.
+
+No telemetry, no warning about the variable that hides GPUs from tasks that asked for none, half a second instead of
+two until the end of a run is noticed, and no defaults beside our own `excludes`, which Ray would warn of. A worker that
+does not answer for a minute is started again: where a network breaks, the answer may be lost while both ends live, and
+Ray waits ten minutes for it before it asks anew.
+"""
+
+ANSWER_SECONDS = 5.0
+"""Behind this an address is dead; Ray itself would knock for minutes."""
 
 SESSION = "dsn-pose-ray-"
 """Begins the names of private sessions' temporary folders; the number of the process that owns them follows."""
@@ -88,25 +98,56 @@ def connected() -> Iterator[str]:
     Raises:
         Refusal: nothing answers at RAY_ADDRESS.
     """
-    os.environ.update(SETTINGS)
+    _set()
     address = os.environ.get("RAY_ADDRESS") or standing.address()
     with _joined(address) if address else _private() as reached:
         yield reached
 
 
+def _set() -> None:
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
+
+
+def silence(address: str) -> str:
+    """Why nothing can answer at a value of RAY_ADDRESS, in a few words; empty where something does.
+
+    `auto` and `local` are not looked at: with them Ray looks on this machine alone, and quickly.
+    """
+    if address in {"auto", "local"}:
+        return ""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdecimal():
+        return f"got {address}, wanted HOST:PORT"
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        return str(error)
+    return ""
+
+
 @contextmanager
 def _joined(address: str) -> Iterator[str]:
+    reason = silence(address)
+    if reason:
+        raise Refusal(_dead(address, reason))
     import ray  # noqa: PLC0415  (reads the environment on import)
 
     try:
         ray.init(address=address, runtime_env=_runtime_env(), log_to_driver=False, logging_level=logging.WARNING)
     except ConnectionError as error:
-        reason = str(error).splitlines()[0]
-        raise Refusal(f"no Ray cluster answers at {address} ({reason}); start it, or unset RAY_ADDRESS") from error
+        raise Refusal(_dead(address, str(error).splitlines()[0])) from error
     try:
         yield address
     finally:
         ray.shutdown()
+
+
+def _dead(address: str, reason: str) -> str:
+    return (
+        f"RAY_ADDRESS: no Ray cluster answers at {address} ({reason}); start it (`ray start --head`), correct the "
+        "address, or unset RAY_ADDRESS to work on this machine alone"
+    )
 
 
 @contextmanager
@@ -132,7 +173,7 @@ def _private() -> Iterator[str]:
 def hold() -> None:
     """Start a private Ray, tell in `.ray/cluster.json` how to reach it, and keep it until SIGTERM or Ctrl-C."""
     over = threading.Event()
-    os.environ.update(SETTINGS)
+    _set()
     with _private() as address:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: over.set())
@@ -207,5 +248,6 @@ def _runtime_env(*excludes: str) -> dict[str, object]:
     full.
     """
     root = Path.cwd()
+    settings = {name: os.environ[name] for name in SETTINGS}
     inside = [str(Path(path).relative_to(root)) for path in excludes if Path(path).is_relative_to(root)]
-    return {"working_dir": str(root), "excludes": [".git", "tests", "docs", *inside], "env_vars": dict(SETTINGS)}
+    return {"working_dir": str(root), "excludes": [".git", "tests", "docs", *inside], "env_vars": settings}

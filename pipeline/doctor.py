@@ -2,9 +2,7 @@
 
 import importlib.metadata
 import os
-import re
 import shutil
-import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -13,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline import params
-from pipeline.cluster import ClusterConfig
+from pipeline.cluster import ClusterConfig, silence
 from pipeline.equipment import codecs, cuda, dvc_remote, ray_token
 from pipeline.posetrack.checks import check_root
 from pipeline.posetrack.index import DataConfig
@@ -25,7 +23,6 @@ from pipeline.tracking.server import connect
 PARAMS = Path("params.yaml")
 MIN_DISK_GB = 5
 MIN_SHARED_MEMORY_GB = 1
-TIMEOUT_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,11 +130,9 @@ def _ray() -> tuple[str, str, str]:
     version = _version("ray")
     if not address or address in {"auto", "local"}:
         return "ok", f"{version}, a private cluster on this machine for each stage", ""
-    host, _, port = re.sub(r"^ray://", "", address).partition(":")
-    try:
-        socket.create_connection((host, int(port or 6379)), timeout=TIMEOUT_SECONDS).close()
-    except (OSError, ValueError) as error:
-        return "blocks", f"RAY_ADDRESS {address} does not answer ({error})", "start it, or unset RAY_ADDRESS"
+    reason = silence(address)
+    if reason:
+        return "blocks", f"RAY_ADDRESS {address} does not answer ({reason})", "start it, or unset RAY_ADDRESS"
     return "ok", f"{version}, cluster at {address}", ""
 
 

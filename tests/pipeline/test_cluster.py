@@ -13,8 +13,11 @@ import psutil
 import pytest
 
 from pipeline.cluster import ClusterConfig
+from tests.world.ports import free_port
 
 ROOT = Path(__file__).parents[2]
+SOON, PATIENCE = "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "RAY_TRAIN_WORKER_HEALTH_CHECK_TIMEOUT_S"
+"""Settings of Ray: one that is ours, and one that a test sets itself."""
 WORK = """
 import sys, time
 from pipeline.cluster import connected
@@ -130,21 +133,45 @@ def test_what_a_killed_process_left_goes_when_the_next_one_starts(place: Path) -
     assert [path.name for path in (place / "t").iterdir() if path.name.startswith("dsn-pose")] == []
 
 
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [("127.0.0.1:{}", "Connection refused"), ("ray://127.0.0.1:{}", "Connection refused"), ("head", "HOST:PORT")],
+)
+def test_an_address_where_nothing_answers_is_refused_in_one_line(address: str, reason: str, place: Path) -> None:
+    dead = address.format(free_port())
+    command = [sys.executable, "-m", "pipeline", "cluster", "run", "true"]
+
+    done = subprocess.run(
+        command, cwd=place / "w", env={**environment(place), "RAY_ADDRESS": dead},
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+
+    assert done.returncode == 1
+    [line] = (done.stdout + done.stderr).splitlines()
+    assert line.startswith(f"RAY_ADDRESS: no Ray cluster answers at {dead} (")
+    assert reason in line
+    assert "unset RAY_ADDRESS" in line
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("status", [0, 3])
-def test_a_command_shares_one_cluster_and_its_exit_status_is_handed_on(status: int, place: Path) -> None:
+def test_a_command_shares_one_cluster_and_settings_of_ray_and_its_exit_status_is_handed_on(
+    status: int, place: Path
+) -> None:
     stage = (
         "import os, ray; from pipeline.cluster import connected\n"
         "with connected() as address:\n"
         "    print(address == os.environ['RAY_ADDRESS'], ray.cluster_resources()['CPU'] >= 2, flush=True)\n"
+        f"    print(*ray.get([ray.remote(os.getenv).remote(name) for name in {(SOON, PATIENCE)}]), flush=True)\n"
     )
     both = f"import subprocess, sys\nfor _ in range(2): subprocess.run([sys.executable, '-c', {stage!r}], check=True)\n"
     command = [sys.executable, "-m", "pipeline", "cluster", "run", sys.executable, "-c", f"{both}sys.exit({status})"]
+    own = {**environment(place), PATIENCE: "45"}
 
-    done = subprocess.run(command, cwd=place / "w", env=environment(place), capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=place / "w", env=own, capture_output=True, text=True, check=False)
 
     assert done.returncode == status, done.stderr
-    assert done.stdout.split() == ["True"] * 4
+    assert done.stdout.splitlines() == ["True True", "0.5 45"] * 2
     assert of_cluster(place) == []
     assert bool(list((place / "w" / ".ray").glob("logs/session_*"))) == bool(status)
 

@@ -1,7 +1,8 @@
-"""Hosts of a cluster of three go away while they train, and come back: training goes on with the same batches."""
+"""Hosts of a cluster go away while they train, and come back: training goes on with the same batches."""
 
 import signal
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -27,11 +28,21 @@ COMPARED = 20
 
 
 @pytest.fixture
-def cluster(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
-    """Three hosts, whose Ray has the settings that a test asks for; drivers are let in."""
-    with cluster_of(3, settings=getattr(request, "param", {})) as made:
+def three(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+    """Three hosts, whose Ray is impatient; drivers are let in."""
+    yield from let_in(3, IMPATIENT, monkeypatch)
+
+
+@pytest.fixture
+def two(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+    """Two hosts with Ray's own patience; drivers are let in."""
+    yield from let_in(2, {}, monkeypatch)
+
+
+def let_in(count: int, settings: Mapping[str, str], patch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+    with cluster_of(count, settings=settings) as made:
         for name, value in made.environment.items():
-            monkeypatch.setenv(name, value)
+            patch.setenv(name, value)
         yield made
 
 
@@ -43,11 +54,27 @@ def place(drawn_world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("cluster", [IMPATIENT], indirect=True, ids=["impatient"])
-def test_training_goes_on_without_a_host_that_vanishes_and_uses_it_again_when_it_returns(
-    cluster: Cluster, place: Path
+def test_training_outlives_a_head_that_cannot_be_reached_for_20_seconds(
+    two: Cluster, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    head, other = cluster.hosts[:2]
+    monkeypatch.setenv("RAY_TRAIN_WORKER_HEALTH_CHECK_TIMEOUT_S", "25")  # a minute by default
+    head = two.hosts[0]
+    driver = drive(place, "head", prefix=head.command(), cluster={"workers": 2, "cpus_per_worker": 1})
+    driver.until("step 6/")
+
+    head.unplug()
+    time.sleep(20)
+    head.plug()
+
+    assert driver.end() == 0, driver.output
+    assert "damaged" not in driver.output
+    assert gradient_norms(driver)[:COMPARED] == pytest.approx(norms_on_one_host(place), rel=1e-5)
+
+
+def test_training_goes_on_without_a_host_that_vanishes_and_uses_it_again_when_it_returns(
+    three: Cluster, place: Path
+) -> None:
+    head, other = three.hosts[:2]
     driver = drive(place, "vanished", prefix=head.command(), cluster=ALL_OR_SOME, train={"steps": 4000})
     driver.until("step 6/")
 
@@ -55,7 +82,7 @@ def test_training_goes_on_without_a_host_that_vanishes_and_uses_it_again_when_it
     assert driver.until("going on from step ").endswith(", on 2 ranks\n")
     driver.until("step ")
     other.plug()
-    cluster.start(other)
+    three.start(other)
     assert driver.until("going on from step ").endswith(", on 3 ranks\n")
 
     driver.until("step ")

@@ -16,7 +16,7 @@ from pipeline.training.checkpoints import Checkpoints, read_history
 from pipeline.training.follow import following
 from pipeline.training.job import Job, run_name
 from pipeline.training.recipe import Row
-from pipeline.training.shared import refuse_unshared
+from pipeline.training.shared import mark, refuse_unshared
 from pipeline.training.storage import RunFolder
 
 NOTICE = 20.0
@@ -95,10 +95,11 @@ def _fit(job: Job, name: str, folder: str, listen: Callable[[Row], None]) -> Non
     from ray.train import TrainingFailedError  # noqa: PLC0415  (after the environment is set)
 
     reasons: list[Refusal] = []
+    values = {"job": job.to_dict(), "folder": folder, "mark": mark(folder)}
     try:
         with tempfile.TemporaryDirectory() as own, following(listen, last=job.train.steps) as run:
             reasons = run.reasons
-            _trainer(job, name, values={"job": job.to_dict(), "folder": folder, "desk": run.desk}, own=own).fit()
+            _trainer(job, name, values=values | {"desk": run.desk}, own=own).fit()
     except (TrainingFailedError, SystemExit, KeyboardInterrupt) as error:
         if reasons:
             raise reasons[-1] from None

@@ -1,4 +1,4 @@
-"""Look, before the first step, whether all hosts of a cluster reach the place for checkpoints."""
+"""Look whether all hosts of a cluster reach the place for checkpoints: before a run begins, and wherever it goes on."""
 
 import secrets
 import socket
@@ -6,6 +6,13 @@ import socket
 from fsspec.core import url_to_fs
 
 from pipeline.refusal import Refusal
+
+MARK = "driver"
+"""The driver's mark in a run's folder, by which workers know that they see the same folder."""
+WANTED = (
+    "wanted a folder that all hosts share at the same path, or a URL such as s3://BUCKET/RUNS, for a run goes on from "
+    "its checkpoints on any of them"
+)
 
 
 def refuse_unshared(storage: str) -> None:
@@ -41,8 +48,41 @@ def refuse_unshared(storage: str) -> None:
     if missing:
         raise Refusal(
             f"cluster.storage: {storage} is not the same place on {', '.join(missing)} as on {socket.gethostname()}, "
-            "where the driver runs; wanted a folder that all hosts share at the same path, or a URL such as "
-            "s3://BUCKET/RUNS, for a run goes on from its checkpoints on any of them"
+            f"where the driver runs; {WANTED}"
+        )
+
+
+def mark(folder: str) -> str:
+    """Leave the driver's mark in a run's folder; gives what it says.
+
+    Raises:
+        Refusal: nothing can be written there.
+    """
+    token = secrets.token_hex(16)
+    files, path = url_to_fs(folder)
+    try:
+        files.makedirs(path, exist_ok=True)
+        files.pipe_file(f"{path}/{MARK}", token.encode())
+    except OSError as error:
+        raise Refusal(
+            f"cluster.storage: nothing can be written to {folder} ({error}); make room there, or set another place"
+        ) from error
+    return token
+
+
+def refuse_apart(folder: str, token: str) -> None:
+    """Refuse to work on a host that does not see the driver's mark, as on one that joined after the run had begun.
+
+    It would find none of the run's checkpoints, and start over.
+
+    Raises:
+        Refusal: `token` is not there.
+    """
+    host = _unlike(folder, MARK, token)
+    if host is not None:
+        raise Refusal(
+            f"cluster.storage: {folder} is not the same place on {host}, which has joined the cluster, as where the "
+            f"driver runs; {WANTED}; mount it there or take that host away, and the same command goes on with the run"
         )
 
 

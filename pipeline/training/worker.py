@@ -26,6 +26,7 @@ from pipeline.training.keeper import Keeper, StoppedError
 from pipeline.training.loop import fit
 from pipeline.training.recipe import Recipe, Row
 from pipeline.training.run import Run, start
+from pipeline.training.shared import refuse_apart
 from pipeline.training.storage import RunFolder
 
 
@@ -137,7 +138,7 @@ def _single(folder: str) -> SingleFrame:
 
 
 def work(values: dict[str, Any]) -> None:
-    """The training function of one worker; `values` holds the job, the run's folder and the driver's desk.
+    """The training function of one worker; `values` holds the job, the run's folder with its mark, and the desk.
 
     Why training cannot go on, the desk hears first: Ray wraps what rises into many lines.
     """
@@ -145,6 +146,7 @@ def work(values: dict[str, Any]) -> None:
     context = ray.train.get_context()
     rank, world = context.get_world_rank(), context.get_world_size()
     try:
+        refuse_apart(folder.url, values["mark"])
         _train(job, folder, desk, rank=rank, world=world)
     except (Refusal, StoppedError) as reason:
         ray.get(desk.tell.remote(reason if isinstance(reason, Refusal) else Refusal(str(reason))))

@@ -126,11 +126,12 @@ class Cluster:
 
 @contextmanager
 def cluster_of(
-    count: int, *, hidden: Path | None = None, settings: Mapping[str, str] | None = None
+    count: int, *, hidden: Path | None = None, settings: Mapping[str, str] | None = None, started: int | None = None
 ) -> Iterator[Cluster]:
     """That many hosts with Ray on them, which has some `settings`; at the end, nothing of them is left.
 
-    Skips the test where there can be none. The last host does not have the folder `hidden`.
+    Skips the test where there can be none. The last host does not have the folder `hidden`. Only the first `started`
+    have Ray already, where that is given.
     """
     _skip_where_impossible()
     bridge = f"dsn{os.getpid()}s"
@@ -143,7 +144,7 @@ def cluster_of(
         for host in hosts:
             _wire(host)
         cluster = Cluster(folder, hosts, settings or {})
-        for host in hosts:
+        for host in hosts[:started]:
             cluster.start(host)  # one after the other: nodes that share a disk share Ray's folder
         yield cluster
     finally:

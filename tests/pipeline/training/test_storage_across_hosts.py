@@ -1,6 +1,5 @@
 """Checkpoints lie where all hosts of a cluster reach them, or training does not begin."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.world.clone import ROOT
-from tests.world.hosts import cluster_of
+from tests.world.hosts import Host, cluster_of
+from tests.world.runs import drive, settle
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+ALONE_OR_NOT = {"workers": 2, "min_workers": 1, "cpus_per_worker": 1}
 DRIVER = """
 import sys
 from pipeline.cluster import connected
@@ -28,20 +29,44 @@ with connected():
 """
 
 
-def test_a_folder_that_one_host_does_not_share_is_refused_and_nothing_is_left_there(tmp_path: Path) -> None:
-    shared, apart = tmp_path / "shared", tmp_path / "apart"
-    apart.mkdir()
+def test_a_host_that_does_not_share_the_folder_is_refused_whether_it_is_there_or_joins(
+    drawn_world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared, apart = tmp_path / "shared", tmp_path / "storage" / "joined"
+    apart.mkdir(parents=True)
+    settle(tmp_path, drawn_world)
 
-    with cluster_of(2, hidden=apart) as cluster:
-        told = subprocess.run(
-            cluster.hosts[0].command(sys.executable, "-c", DRIVER, str(shared), str(apart)),
-            cwd=ROOT, env={**os.environ, **cluster.environment}, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+    with cluster_of(2, hidden=apart, started=1) as cluster:
+        head, other = cluster.hosts
+        for name, value in cluster.environment.items():
+            monkeypatch.setenv(name, value)
+        driver = drive(tmp_path, "joined", prefix=head.command(), cluster=ALONE_OR_NOT, train={"steps": 4000})
+        driver.until("step 6/")
+        cluster.start(other)
 
-        assert told.returncode == 0, told.stderr
-        first, second = told.stdout.splitlines()
+        assert driver.end() == 1, driver.output
+        [*_, last] = driver.lines
+        assert last.startswith(f"cluster.storage: {driver.checkpoints().url} is not the same place on ")
+        assert f"({other.address}), which has joined the cluster" in last
+        assert "going on from step" not in driver.output
+        assert driver.checkpoints().rewind(refuse) is not None
+
+        first, second = look(head, shared, apart)
         assert first == "shared"
         assert second.startswith(f"cluster.storage: {apart} is not the same place on ")
-        assert f"({cluster.hosts[1].address}) as on" in second
-        assert f"({cluster.hosts[0].address})" not in second
-    assert [*shared.iterdir(), *apart.iterdir()] == []
+        assert f"({other.address}) as on" in second
+        assert f"({head.address})" not in second
+    assert [path.name for path in (*shared.iterdir(), *apart.iterdir())] == [Path(driver.checkpoints().url).name]
+
+
+def look(host: Host, *storages: Path) -> list[str]:
+    """What a driver there says of each."""
+    command = host.command(sys.executable, "-c", DRIVER, *map(str, storages))
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert told.returncode == 0, told.stderr
+    return told.stdout.splitlines()
+
+
+def refuse(text: str) -> None:
+    """No checkpoint is damaged."""
+    raise AssertionError(text)

@@ -179,7 +179,7 @@ def hold() -> None:
             signal.signal(number, lambda *_: over.set())
         own = psutil.Process()
         token = os.environ["RAY_AUTH_TOKEN"]
-        standing.write(Standing(address=address, token=token, holder=own.pid, since=own.create_time()))
+        standing.write(Standing(address=address, token=token, holder=own.pid, since=standing.began(own)))
         over.wait()
         standing.FILE.unlink(missing_ok=True)
 

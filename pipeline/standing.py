@@ -20,6 +20,9 @@ FILE = Path(".ray", "cluster.json")
 SECONDS = 120.0
 """Behind this a start or an end hangs."""
 
+TICK = 0.1
+"""Seconds within which two readings of one beginning lie; the system counts in hundredths."""
+
 log = logging.getLogger(__name__)
 
 
@@ -32,14 +35,14 @@ class Standing:
     holder: int
     """Process that holds it."""
     since: float
-    """When that process began, for numbers of processes come again."""
+    """When that process began, in seconds behind the machine's start: numbers of processes come again."""
 
     @property
     def process(self) -> psutil.Process | None:
         """The holder, if it still lives."""
         try:
             found = psutil.Process(self.holder)
-            same = found.create_time() == self.since and found.status() != psutil.STATUS_ZOMBIE
+            same = abs(began(found) - self.since) < TICK and found.status() != psutil.STATUS_ZOMBIE
         except psutil.NoSuchProcess:
             return None
         return found if same else None
@@ -52,6 +55,14 @@ class Standing:
         except OSError:
             return False
         return True
+
+
+def began(process: psutil.Process) -> float:
+    """When a process began, in seconds behind the machine's start.
+
+    Its time of day would change with the machine's clock, which is set while processes run.
+    """
+    return float(process.create_time() - psutil.boot_time())
 
 
 def up() -> str:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
@@ -97,13 +97,23 @@ def test_a_number_that_another_process_has_now_is_not_ended(tmp_path: Path, monk
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".ray").mkdir()
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
-        since = psutil.Process(other.pid).create_time() - 1
+        since = standing.began(psutil.Process(other.pid)) - 1
         standing.write(Standing(address="127.0.0.1:1", token="t", holder=other.pid, since=since))
 
         assert standing.address() is None
         assert other.poll() is None
         assert not standing.FILE.exists()
         other.communicate(b"\n")
+
+
+def test_a_process_began_so_many_seconds_behind_the_machine_whatever_its_clock_says() -> None:
+    own = psutil.Process()
+    ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+    found = Standing(address="127.0.0.1:1", token="t", holder=own.pid, since=ticks / os.sysconf("SC_CLK_TCK"))
+
+    assert standing.began(own) == pytest.approx(found.since, abs=1e-3)
+    assert found.process == own
+    assert replace(found, since=found.since - 1).process is None
 
 
 def test_nothing_up_is_nothing_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

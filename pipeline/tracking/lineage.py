@@ -16,6 +16,8 @@ LOCK = Path("dvc.lock")
 """What DVC knows of the outputs."""
 RECORDS = (str(LOCK), "params.yaml")
 """Files that are kept with a run and its version."""
+CODE = ("dsn/*.py", "pipeline/*.py", "stages/*.py")
+"""Modules that are imported once they are there, at any depth; git need not know them."""
 LIBRARIES = ("mlflow", "numpy", "opencv-python", "ray", "timm", "torch", "torchvision", "webdataset")
 
 
@@ -27,7 +29,8 @@ def lineage(manifests: Mapping[str, Any]) -> dict[str, str]:
     tags["git.sha"] = _git("rev-parse", "HEAD")
     # DVC writes dvc.lock while the stages run; it and params.yaml are kept with the run, so they may differ from git's.
     others = [f":!{name}" for name in RECORDS]
-    tags["git.dirty"] = str(bool(_git("status", "--porcelain", "--untracked-files=no", "--", ".", *others))).lower()
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", *others)
+    tags["git.dirty"] = str(bool(changed or _git("ls-files", "--others", "--", *CODE))).lower()
     return {name: value for name, value in tags.items() if value}
 
 

@@ -8,7 +8,7 @@ import pytest
 from pipeline.refusal import Refusal
 from pipeline.release import origin
 from pipeline.tracking.config import TrackingConfig
-from pipeline.tracking.lineage import provenance
+from pipeline.tracking.lineage import lineage, provenance
 from pipeline.tracking.registration import register
 from pipeline.tracking.registry import Version, tag
 from pipeline.tracking.server import connect
@@ -68,6 +68,21 @@ def test_neither_a_lock_nor_params_in_use_make_the_code_dirty_but_code_does(proj
     (project / "code.py").write_text("x = 2\n")
 
     assert (clean, provenance({}, config={}, shards="s3://bucket/shards")["git.dirty"]) == ("false", "true")
+
+
+@pytest.mark.parametrize(
+    ("path", "dirty"),
+    [("pipeline/shards/new.py", "true"), ("dsn/new.py", "true"), ("stages/new.py", "true"), ("notes/new.py", "false")],
+)
+@pytest.mark.usefixtures("project")
+def test_a_module_that_git_does_not_know_makes_the_code_dirty_where_it_is_imported(path: str, *, dirty: str) -> None:
+    Path(path).parent.mkdir(parents=True)
+    Path(path).with_suffix(".txt").write_text("no code")
+    Path(".gitignore").write_text("new.py\n")
+    before = lineage({})["git.dirty"]
+    Path(path).write_text("x = 1\n")
+
+    assert (before, lineage({})["git.dirty"]) == ("false", dirty)
 
 
 def test_a_version_keeps_the_lock_and_the_params(made: Version, tracking: TrackingConfig, project: Path) -> None:

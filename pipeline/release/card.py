@@ -2,9 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from pipeline.refusal import Refusal
+from pipeline.tracking.config import TrackingConfig
+from pipeline.tracking.locks import alone
+from pipeline.tracking.registry import Version, describe
 
 MEASURED = "## Measured"
 """The heading of the part that stages evaluate, stress and promote fill in."""
@@ -79,6 +83,24 @@ Not yet: stages evaluate, stress and promote fill this in.
 
 def _is_hash(key: str) -> bool:
     return key.startswith(("data.", "dvc.out.", "manifest.")) or key in {"git.sha", "config.sha256"}
+
+
+def send(tracking: TrackingConfig, version: Version, text: str) -> None:
+    """Let a version that is registered already have this card, if it has another one.
+
+    Raises:
+        Refusal: the server forbids it, or went away in the middle of it.
+    """
+    with alone(tracking):
+        describe(tracking, version=version.version, change=partial(edited, card=text))
+
+
+def edited(text: str, *, card: str) -> str:
+    """A card with the measured part of the one before it. A text that is no card stays as it is."""
+    _, heading, rest = text.partition(f"{MEASURED}\n")
+    if text and not heading:
+        return text
+    return completed(card, measured=rest.partition("\n## ")[0].strip("\n")) if heading else card
 
 
 def completed(text: str, *, measured: str) -> str:

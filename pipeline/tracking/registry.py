@@ -61,11 +61,28 @@ def tag(config: TrackingConfig, *, version: str, tags: Mapping[str, str]) -> Non
         client.set_model_version_tag(config.model, version, key, value)
 
 
+def model_tags(config: TrackingConfig) -> dict[str, str]:
+    """The tags of the model itself; none where it was never registered."""
+    client = connect(config)
+    return dict(client.get_registered_model(config.model).tags) if has_model(client, config.model) else {}
+
+
+def tag_model(config: TrackingConfig, *, key: str, value: str | None) -> None:
+    """Put a tag onto the model itself; None takes it away."""
+    client = connect(config)
+    if value is None:
+        client.delete_registered_model_tag(config.model, key)
+    else:
+        client.set_registered_model_tag(config.model, key, value)
+
+
 def describe(config: TrackingConfig, *, version: str, change: Callable[[str], str]) -> None:
-    """Change a version's description."""
+    """Change a version's description, if the change is one."""
     client = connect(config)
     before = client.get_model_version(config.model, version).description or ""
-    client.update_model_version(config.model, version, change(before))
+    after = change(before)
+    if after != before:
+        client.update_model_version(config.model, version, after)
 
 
 def resolved(config: TrackingConfig, place: InRegistry) -> Version:

@@ -1,10 +1,17 @@
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
 
 from pipeline.refusal import Refusal
-from pipeline.release.card import LONGEST, CardConfig, card, completed
+from pipeline.release.card import LONGEST, CardConfig, card, completed, edited, send
+from pipeline.tracking.config import TrackingConfig
+from pipeline.tracking.registry import Version
+from pipeline.tracking.server import connect
+
+pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
 
 CONFIG = CardConfig(data="Drawn videos", licence="Apache-2.0", use="Trying out.", limits="No real person.")
 TRAINED: dict[str, Any] = {
@@ -52,6 +59,31 @@ def test_what_was_measured_takes_the_place_of_what_stood_there() -> None:
 
     assert "Not yet" not in once
     assert twice == once.replace("AP 50", "AP 60")
+
+
+def test_an_edited_card_keeps_what_was_measured() -> None:
+    new = made(replace(CONFIG, limits="Night."))
+
+    assert edited(completed(made(), measured="AP 50\n\n- black: 1\n"), card=new) == completed(
+        new, measured="AP 50\n\n- black: 1\n"
+    )
+    assert edited(made(), card=new) == new == edited("", card=new)
+    assert edited("by hand", card=new) == "by hand"
+
+
+def test_a_card_is_sent_again_if_it_is_another(tracking: TrackingConfig, version: Callable[[], Version]) -> None:
+    added, client = version(), connect(tracking)
+    client.update_model_version(tracking.model, added.version, completed(made(), measured="AP 50"))
+    read = partial(client.get_model_version, tracking.model, added.version)
+    before = read()
+
+    send(tracking, added, made())
+    assert read().last_updated_timestamp == before.last_updated_timestamp
+    send(tracking, added, made(replace(CONFIG, licence="CC0-1.0")))
+
+    text = str(read().description)
+    assert text == str(before.description).replace("Apache-2.0", "CC0-1.0")
+    assert "AP 50" in text
 
 
 def test_a_text_that_is_no_card_stays_as_it_is() -> None:

@@ -3,17 +3,21 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
 
 import pytest
 
 from dsn import checkpoint
 from dsn.network import build_single_frame
 from dsn.skeleton import POSETRACK
+from pipeline.artifacts import sha256
 from pipeline.refusal import Refusal
+from pipeline.shards.manifest import read_manifest
 from pipeline.tracking.config import TrackingConfig
 from pipeline.tracking.registry import Version, point
 from stages import evaluate, stress
-from tests.world.clips import model_config
+from tests.world.clips import model_config, pack
 from tests.world.registry import database, model, random_network, tracking, trained, version
 
 __all__ = ["database", "model", "random_network", "tracking", "trained", "version"]
@@ -46,6 +50,36 @@ def look_at(
         STAGES[request.param](Path(address), **absent, **more[request.param])
 
     return look
+
+
+@pytest.mark.slow
+def test_the_same_numbers_come_out_by_an_alias_a_version_and_a_folder(
+    tracking: TrackingConfig,
+    version: Callable[[], Version],
+    random_network: Path,
+    drawn_world: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    added = version()
+    point(tracking, alias="champion", version=added.version)
+    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text().replace("draws: 500", "draws: 20"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", str(tracking.uri))
+    data = pack(drawn_world, tmp_path / "data")
+
+    def numbers(address: Path | str) -> dict[str, Any]:
+        out = Path(mkdtemp(dir=tmp_path))
+        evaluate.main(Path(address), data / "index", data / "train", data / "val", out)
+        metrics: dict[str, Any] = json.loads((out / "metrics.json").read_text())
+        del metrics["efficiency"]  # the time of a clip is measured anew
+        return metrics | {"poses": sha256(out / "predictions" / "final.parquet")}
+
+    found = [numbers(f"models:/{added.name}{which}") for which in ("@champion", f"/{added.version}")]
+    found.append(numbers(random_network))
+
+    assert found == [found[0]] * 3
+    assert found[0]["people"] == read_manifest(data / "val").samples > 0
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """What is done to the clips of the stress test: every degradation at every stride."""
 
+import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -53,6 +55,27 @@ class Grid:
                 for kind in self.kinds:
                     for severity in (0, *self.severities):
                         yield Cell(stride=stride, target=target, kind=kind, severity=severity)
+
+    def digest(self, *, max_samples: int | None, data: str) -> str:
+        """What a retention was measured under, in 32 hexadecimal digits; others do not compare with it.
+
+        The order of kinds, targets and strides changes no clip, and how many draws, examples or clips at once changes
+        no retention.
+
+        Args:
+            max_samples: the largest number of people, drawn by the grid's seed; None for all.
+            data: the hash of the split.
+        """
+        settings = {
+            "kinds": sorted(self.kinds),
+            "severities": list(self.severities),
+            "targets": sorted(self.targets),
+            "strides": sorted(self.strides),
+            "seed": self.seed,
+            "max_samples": max_samples,
+            "data": data,
+        }
+        return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -83,10 +83,12 @@ def stress(config: StressConfig, model: Loaded, control: Loaded, *, data: Data, 
     pd.DataFrame(by_severity(points)).to_csv(out / "severity.csv", index=False, lineterminator="\n")
     curves = measured.curves[EVERYONE]
     claims = [Claim(kind=kind, stride=stride) for stride in config.strides for kind in config.kinds]
+    val = data_hash(read_json(data.val / "manifest.json"))
     write_json(
         out / "metrics.json",
         {
-            "data_hash": data_hash(read_json(data.val / "manifest.json")),
+            "data_hash": val,
+            "grid_hash": measured.grid.digest(max_samples=config.max_samples, data=val),
             "metric": curves.metric,
             "boxes": "neighbour",
             "people": len(outcome.samples),

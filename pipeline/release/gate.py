@@ -54,14 +54,17 @@ class Standing:
     """Whose bboxes it was measured with."""
     retention: float | None
     """Mean share of its clean AP that the final readout keeps under severe degradation."""
+    grid_hash: str | None
+    """Of the degraded clips behind the retention, see `Grid.digest`; None for a version from before it was kept."""
 
     @property
     def tags(self) -> dict[str, str]:
         """How a version carries them; `from_tags` is the inverse."""
         numbers = {"gate.ap": self.ap, "gate.retention": self.retention}
         where = {"gate.data_hash": self.data_hash, "gate.metric": self.metric, "gate.boxes": self.boxes}
+        under = {} if self.grid_hash is None else {"gate.grid_hash": self.grid_hash}
         by_video = {"gate.sequences": json.dumps(dict(self.sequences), sort_keys=True)}
-        return where | by_video | {name: "" if n is None else repr(n) for name, n in numbers.items()}
+        return where | under | by_video | {name: "" if n is None else repr(n) for name, n in numbers.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +90,7 @@ def from_tags(version: Version) -> Standing | None:
         sequences=json.loads(version.tags["gate.sequences"]),
         boxes=version.tags["gate.boxes"],
         retention=float(retention) if retention else None,
+        grid_hash=version.tags.get("gate.grid_hash"),
     )
 
 
@@ -109,15 +113,29 @@ def decide(
     if champion is None:
         reason = f"champion version {current.version} did not come through the gate and has no numbers to compare with"
         return Decision(promoted=False, reason=reason)
-    if candidate.data_hash != champion.data_hash:
-        measured_on = f"version {candidate.version} was measured on data {candidate.data_hash}"
-        reason = f"{measured_on} and champion version {champion.version} on {champion.data_hash}: they do not compare"
-        return Decision(promoted=False, reason=reason)
-    if candidate.metric != champion.metric:
-        measured_by = f"version {candidate.version} was measured by {candidate.metric}"
-        reason = f"{measured_by} and champion version {champion.version} by {champion.metric}: they do not compare"
-        return Decision(promoted=False, reason=reason)
+    apart = _apart(candidate, champion)
+    if apart is not None:
+        return Decision(promoted=False, reason=f"{apart}: they do not compare")
     return _compare(candidate, champion, config, slowdown=slowdown())
+
+
+def _apart(candidate: Standing, champion: Standing) -> str | None:
+    """What the numbers of two versions were measured by that is not the same, if anything.
+
+    A champion from before the stress grid's digest was kept was stressed under nobody knows what, which is never the
+    same: it keeps its place until it is measured again.
+    """
+    unknown = "one that was not kept, so measure it again"
+    for how, again, own, other in (
+        ("measured on data", "on", candidate.data_hash, champion.data_hash),
+        ("measured by", "by", candidate.metric, champion.metric),
+        ("stressed under grid", "under", candidate.grid_hash, champion.grid_hash or unknown),
+    ):
+        if own != other:
+            return (
+                f"version {candidate.version} was {how} {own} and champion version {champion.version} {again} {other}"
+            )
+    return None
 
 
 def _decide_alone(candidate: Standing, config: GateConfig) -> Decision:

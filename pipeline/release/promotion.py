@@ -1,9 +1,7 @@
 """Promotion: the gate's decision becomes the aliases `champion` and `previous`, and stands on the version."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -13,23 +11,25 @@ from pipeline.evaluation.statistics import FEWEST_VIDEOS, paired_bootstrap
 from pipeline.refusal import Refusal
 from pipeline.release.card import completed
 from pipeline.release.gate import GateConfig, Standing, decide
+from pipeline.release.handover import Handover, finish_cut_off, hand_over, note, now
 from pipeline.release.latency import slowdown
 from pipeline.tracking.address import InRegistry
 from pipeline.tracking.config import TrackingConfig
 from pipeline.tracking.locks import alone
 from pipeline.tracking.models import load_model
-from pipeline.tracking.registry import Version, describe, find, point, resolved, tag
-
-DECISIONS = "gate.decisions"
-"""The tag with all that was ever decided about a version: a JSON list, oldest first."""
+from pipeline.tracking.registry import Version, describe, find, point, resolved
 
 
 def measured(version: str, *, evaluation: Mapping[str, Any], stress: Mapping[str, Any]) -> Standing:
     """A version's numbers from the metrics of evaluate and stress.
 
     Raises:
-        Refusal: the two were measured on different data.
+        Refusal: the two were measured on different data, or the stress test before it said under what.
     """
+    if "grid_hash" not in stress:
+        raise Refusal(
+            "promote: got a stress/metrics.json without grid_hash, wanted a newer one; run `dvc repro stress`"
+        )
     if evaluation["data_hash"] != stress["data_hash"]:
         got = f"evaluation on data {evaluation['data_hash']}, stress on {stress['data_hash']}"
         raise Refusal(f"promote: got {got}, wanted the same; run `dvc repro evaluate stress`")
@@ -41,6 +41,7 @@ def measured(version: str, *, evaluation: Mapping[str, Any], stress: Mapping[str
         sequences=evaluation["sequences"],
         boxes=evaluation["boxes"],
         retention=stress["retention"],
+        grid_hash=stress["grid_hash"],
     )
 
 
@@ -54,23 +55,28 @@ def promote(
 ) -> dict[str, Any]:
     """Decide, keep numbers and reason on the version, and move `champion` and `previous` if it is promoted.
 
-    One promotion at a time on one host; MLflow has no compare-and-set that would hold across hosts.
+    One promotion at a time on one host: who waited decides against the new champion. MLflow has no compare-and-set that
+    would hold across hosts.
+
+    Cut off before the aliases move, it changed numbers and reasons alone, and is done again by the next call. Cut off
+    later, it is completed by the next call, for which the version is the champion already. See `hand_over`.
 
     Returns:
         What promotion.json says.
     """
     candidate = measured(version, evaluation=evaluation, stress=stress)
     with alone(tracking):
+        finish_cut_off(tracking)
         own = resolved(tracking, InRegistry(name=tracking.model, version=version, alias=None))
         current = find(tracking, alias="champion")
         decision = decide(candidate, current, config, slowdown=partial(_slowdown, tracking, own, current))
         before = None if current is None else current.version
         what = "promoted" if decision.promoted else "not promoted"
         tags = candidate.tags | _box_file(evaluation)
-        _note(tracking, own, what=what, reason=decision.reason, more=tags)
+        note(tracking, own, what=what, reason=decision.reason, time=now(), more=tags)
         describe(tracking, version=version, change=partial(completed, measured=told(evaluation, stress, config)))
         if decision.promoted:
-            _crown(tracking, version, current=current)
+            _crown(tracking, version, current=current, reason=decision.reason)
     return {
         "promoted": decision.promoted,
         "reason": decision.reason,
@@ -81,6 +87,7 @@ def promote(
         "ap": candidate.ap,
         "boxes": candidate.boxes,
         "retention": candidate.retention,
+        "grid_hash": candidate.grid_hash,
     }
 
 
@@ -95,15 +102,21 @@ def _slowdown(tracking: TrackingConfig, candidate: Version, champion: Version | 
     return slowdown(*networks)
 
 
-def _crown(tracking: TrackingConfig, version: str, *, current: Version | None) -> None:
+def _crown(tracking: TrackingConfig, version: str, *, current: Version | None, reason: str) -> None:
     """Move `champion`; the one before is kept as `previous`."""
-    if current is not None and current.version != version:
-        point(tracking, alias="previous", version=current.version)
-    point(tracking, alias="champion", version=version)
+    if current is None:
+        point(tracking, alias="champion", version=version)
+    elif current.version != version:
+        move = Handover(what="promotion", champion=version, previous=current.version, reason=reason, time=now())
+        hand_over(tracking, move)
 
 
 def rollback(tracking: TrackingConfig) -> str:
     """Make `previous` the champion again and the champion `previous`, so that a second call undoes the first.
+
+    A rollback that was cut off is completed by the next call, which then does nothing else. A promotion that was cut
+    off is completed and then undone. Neither can lose a version, see `hand_over`. Only where the server fell between
+    its last step and its answer is a rollback done that said it was not.
 
     Returns:
         What was done, in one sentence.
@@ -112,23 +125,20 @@ def rollback(tracking: TrackingConfig) -> str:
         Refusal: there is no champion, or none before it.
     """
     with alone(tracking):
+        cut_off = finish_cut_off(tracking)
+        if cut_off is not None and cut_off.what == "rollback":
+            return cut_off.reason
         current, before = find(tracking, alias="champion"), find(tracking, alias="previous")
         if current is None or before is None:
             absent = "champion" if current is None else "previous"
             raise Refusal(f"{tracking.model}: got no alias {absent}, wanted champion and previous to exchange")
+        if current.version == before.version:
+            got = f"got version {current.version} as champion and as previous"
+            raise Refusal(f"{tracking.model}: {got}, wanted two to exchange; point previous at another one")
         reason = f"version {before.version} is champion again in place of version {current.version}"
-        for one, what in ((before, "champion by rollback"), (current, "rolled back")):
-            _note(tracking, one, what=what, reason=reason, more={})
-        point(tracking, alias="champion", version=before.version)
-        point(tracking, alias="previous", version=current.version)
+        move = Handover(what="rollback", champion=before.version, previous=current.version, reason=reason, time=now())
+        hand_over(tracking, move)
     return reason
-
-
-def _note(tracking: TrackingConfig, version: Version, *, what: str, reason: str, more: Mapping[str, str]) -> None:
-    """Keep a decision on a version, behind the earlier ones."""
-    decisions: list[dict[str, str]] = json.loads(version.tags.get(DECISIONS, "[]"))
-    decisions.append({"time": datetime.now(UTC).isoformat(timespec="seconds"), "what": what, "reason": reason})
-    tag(tracking, version=version.version, tags={**more, "gate.decision": reason, DECISIONS: json.dumps(decisions)})
 
 
 def told(evaluation: Mapping[str, Any], stress: Mapping[str, Any], config: GateConfig) -> str:

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.request import urlopen
 
+import psutil
+
 from tests.world.ports import free_port
 
 
@@ -46,6 +48,13 @@ class Server:
                 time.sleep(0.2)
             else:
                 return
+
+    def processes(self) -> list[psutil.Process]:
+        """It and its workers; nobody while it is dead."""
+        if self._process is None:
+            return []
+        own = psutil.Process(self._process.pid)
+        return [own, *own.children(recursive=True)]
 
     def kill(self) -> None:
         """End it and its workers by SIGKILL; a second time changes nothing."""

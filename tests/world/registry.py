@@ -19,7 +19,9 @@ from pipeline.tracking.server import connect
 from tests.world.clips import model_config
 
 
-def metrics(ap: float | None = 60.0, retention: float | None = 0.6, *, data: str = "d1") -> dict[str, Any]:
+def metrics(
+    ap: float | None = 60.0, retention: float | None = 0.6, *, data: str = "d1", grid: str = "g1"
+) -> dict[str, Any]:
     """What stages evaluate and stress measured, as far as promotion reads it."""
     return {
         "evaluation": {
@@ -32,6 +34,7 @@ def metrics(ap: float | None = 60.0, retention: float | None = 0.6, *, data: str
         },
         "stress": {
             "data_hash": data,
+            "grid_hash": grid,
             "retention": retention,
             "verdict": {"black": {"holds": "yes", "text": "It holds."}},
         },

@@ -4,14 +4,16 @@ import json
 import re
 import shlex
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
 
+from pipeline.tracking.config import TrackingConfig
 from tests.world import postgresql, s3
 from tests.world.mlflow_server import Server
 
@@ -25,6 +27,38 @@ class Team:
 
     server: Server
     store: s3.Server
+
+
+class Killing:
+    """A client's method that kills the server at its n-th call, and then goes on."""
+
+    def __init__(self, original: Callable[..., Any], team: Team, *, call: int) -> None:
+        """In place of `original`."""
+        self._original, self._team, self._left = original, team, call
+
+    def __get__(self, client: object, _: type) -> Callable[..., Any]:
+        """The method of a client."""
+
+        def method(*arguments: Any, **named: Any) -> Any:
+            self._left -= 1
+            if self._left == 0:
+                self._team.server.kill()
+            return self._original(client, *arguments, **named)
+
+        return method
+
+
+@pytest.fixture(scope="module")
+def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
+    """One for all tests of a file."""
+    with pytest.MonkeyPatch.context() as patch, running(tmp_path_factory.mktemp("team"), patch) as team:
+        yield team
+
+
+@pytest.fixture
+def tracking(team: Team, request: pytest.FixtureRequest) -> TrackingConfig:
+    """The team's server, under a model name that no other test uses."""
+    return TrackingConfig(uri=team.server.uri, experiment="tests", model=request.node.name)
 
 
 @contextmanager

@@ -136,6 +136,7 @@ def test_the_verdict_gives_a_finding_and_a_sentence_for_each_kind(stressed: Path
     assert {entry["holds"] for entry in metrics["verdict"].values()} == {"undecided"}
     assert all(entry["text"].endswith("the claim is undecided.") for entry in metrics["verdict"].values())
     assert metrics["boxes"] == "neighbour"
+    assert len(metrics["grid_hash"]) == 32
     assert metrics["metric"] == "PoseTrack AP"
     assert set(metrics["methods"]["final"]["noise"]) == {"clean", "s1", "retention_s1", "s4", "retention_s4"}
 

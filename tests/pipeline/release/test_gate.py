@@ -18,6 +18,7 @@ CANDIDATE = Standing(
     sequences=SEQUENCES,
     boxes="ground truth",
     retention=0.6,
+    grid_hash="g1",
 )
 
 
@@ -107,6 +108,23 @@ def test_another_metric_is_refused() -> None:
     assert "version 2 was measured by OKS-AP and champion version 1 by PoseTrack AP" in decision.reason
 
 
+def test_another_stress_grid_is_refused_however_good_the_numbers() -> None:
+    decision = decide(replace(CANDIDATE, grid_hash="g2", retention=1.0), champion(retention=0.1))
+
+    assert not decision.promoted
+    assert decision.reason == (
+        "version 2 was stressed under grid g2 and champion version 1 under g1: they do not compare"
+    )
+
+
+@pytest.mark.parametrize("grid_hash", ["g1", None])
+def test_a_champion_from_before_grids_were_kept_keeps_its_place(grid_hash: str | None) -> None:
+    decision = decide(replace(CANDIDATE, grid_hash=grid_hash), champion(grid_hash=None, ap=1.0))
+
+    assert not decision.promoted
+    assert "champion version 1 under one that was not kept, so measure it again" in decision.reason
+
+
 def test_a_champion_without_numbers_keeps_its_place() -> None:
     decision = decide(CANDIDATE, Version(name="dsn-pose", version="1", run_id="r", tags={}))
 
@@ -121,7 +139,7 @@ def test_the_champion_stays_champion_when_it_comes_again() -> None:
     assert decision.reason == "version 1 is the champion already"
 
 
-@pytest.mark.parametrize("standing", [CANDIDATE, replace(CANDIDATE, ap=1 / 3, retention=None)])
+@pytest.mark.parametrize("standing", [CANDIDATE, replace(CANDIDATE, ap=1 / 3, retention=None, grid_hash=None)])
 def test_numbers_come_back_from_tags_exactly(standing: Standing) -> None:
     assert from_tags(Version(name="dsn-pose", version="2", run_id="r", tags=standing.tags)) == standing
 

@@ -11,8 +11,9 @@ import pytest
 from pipeline.artifacts import BoxSource
 from pipeline.refusal import Refusal
 from pipeline.release.gate import GateConfig, from_tags
+from pipeline.release.handover import DECISIONS
 from pipeline.release.origin import trained_on
-from pipeline.release.promotion import DECISIONS, measured, promote, rollback
+from pipeline.release.promotion import measured, promote, rollback
 from pipeline.tracking.config import TrackingConfig
 from pipeline.tracking.locks import lock_file
 from pipeline.tracking.registry import Version, find, point
@@ -42,6 +43,31 @@ def test_metrics_of_different_data_are_refused() -> None:
 
     with pytest.raises(Refusal, match=re.escape("evaluation on data d1, stress on d2")):
         measured("2", evaluation=evaluation, stress=stress)
+
+
+def test_metrics_that_do_not_say_under_what_a_network_was_stressed_are_refused() -> None:
+    given = metrics()
+    del given["stress"]["grid_hash"]
+
+    with pytest.raises(Refusal, match=r"got a stress/metrics\.json without grid_hash, .*; run `dvc repro stress`"):
+        measured("2", **given)
+
+
+def test_a_version_stressed_under_another_grid_is_turned_down_and_the_record_names_both(
+    tracking: TrackingConfig, version: Add
+) -> None:
+    first, second = version(), version()
+    promote(tracking, LIMITS, version=first.version, **metrics())
+
+    result = promote(tracking, LIMITS, version=second.version, **metrics(ap=99.0, grid="g2"))
+
+    candidate = find(tracking, alias="candidate")
+    reason = "version 2 was stressed under grid g2 and champion version 1 under g1: they do not compare"
+    assert (result["promoted"], result["reason"], result["grid_hash"]) == (False, reason, "g2")
+    assert candidate is not None
+    assert candidate.tags["gate.decision"] == reason
+    assert candidate.tags["gate.grid_hash"] == "g2"
+    assert holders(tracking) == {"champion": "1"}
 
 
 def test_a_promotion_moves_the_champion_and_keeps_the_previous_one(tracking: TrackingConfig, version: Add) -> None:

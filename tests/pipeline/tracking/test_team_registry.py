@@ -7,9 +7,8 @@ import subprocess
 import sys
 import traceback
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import boto3
 import numpy as np
@@ -37,24 +36,14 @@ from stages import promote as promote_stage
 from stages import register as register_stage
 from tests.world.registry import metrics
 from tests.world.s3 import BUCKET
-from tests.world.team import PASSWORD, Team, create_user, log_in, running
+from tests.world.team import PASSWORD, Killing, Team, create_user, log_in, team, tracking
+
+__all__ = ["team", "tracking"]
 
 ROOT = Path(__file__).parents[3]
 LIMITS = GateConfig(floor_ap=0.0, max_ap_loss=1.0, max_retention_loss=1.0, max_slowdown=100.0, draws=10, seed=0)
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
-
-
-@pytest.fixture(scope="module")
-def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
-    with pytest.MonkeyPatch.context() as patch, running(tmp_path_factory.mktemp("team"), patch) as team:
-        yield team
-
-
-@pytest.fixture
-def tracking(team: Team, request: pytest.FixtureRequest) -> TrackingConfig:
-    """The team's server, under a model name that no other test uses."""
-    return TrackingConfig(uri=team.server.uri, experiment="tests", model=request.node.name)
 
 
 def add(tracking: TrackingConfig, model: Path, run_id: str) -> Version:
@@ -134,22 +123,6 @@ def test_who_may_read_may_load_and_nothing_else(
         with pytest.raises(Refusal, match=refused):
             change()
     assert find(tracking, alias="champion") is None
-
-
-class Killing:
-    """A client's method that kills the server at its n-th call, and then goes on."""
-
-    def __init__(self, original: Callable[..., Any], team: Team, *, call: int) -> None:
-        self._original, self._team, self._left = original, team, call
-
-    def __get__(self, client: object, _: type) -> Callable[..., Any]:
-        def method(*arguments: Any, **named: Any) -> Any:
-            self._left -= 1
-            if self._left == 0:
-                self._team.server.kill()
-            return self._original(client, *arguments, **named)
-
-        return method
 
 
 @pytest.mark.parametrize(

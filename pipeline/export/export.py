@@ -14,7 +14,7 @@ from pipeline.artifacts import sha256
 from pipeline.export.clips import Clips
 from pipeline.export.config import ExportConfig
 from pipeline.export.formats import FORMATS, Format
-from pipeline.export.graphs import Graph, whole
+from pipeline.export.graphs import Graph, traced, whole
 from pipeline.export.parity import Parity, compare
 from pipeline.refusal import Refusal
 
@@ -36,23 +36,31 @@ def export(loaded: Loaded, out: Path, config: ExportConfig, *, kind: Format, cli
     The file gets its name only when it was compared.
 
     Raises:
-        Refusal: `out` has another ending or exists, or the answers are farther apart than the config allows.
+        Refusal: `out` has another ending or exists, the network cannot be traced, or the answers are farther apart than
+            the config allows.
     """
     refuse_place(out, kind)
     graph, writing = whole(loaded), FORMATS[kind]
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
         file = Path(folder, out.name)
-        writing.write(graph, file, _facts(loaded))
+        writing.write(traced(graph, name=str(out)), file, _facts(loaded))
         parity = compare(writing.open(file), loaded, clips)
-        refuse_far(parity, config, out)
+        refuse_far(parity, config, name=str(out), left="no file was left")
         report = _report(loaded, graph, parity, kind=kind) | {"sha256": sha256(file), "bytes": file.stat().st_size}
         file.replace(out)
     return report
 
 
-def refuse_far(parity: Parity, config: ExportConfig, out: Path) -> None:
-    """Refuse answers that are too far from PyTorch's, or no numbers."""
+def refuse_far(parity: Parity, config: ExportConfig, *, name: str, left: str) -> None:
+    """Refuse answers that are too far from PyTorch's, or no numbers.
+
+    Args:
+        parity: how far they are.
+        config: how far they may be.
+        name: whose answers, for the message.
+        left: what is left to the user, for its end.
+    """
     limits = {
         "heatmaps": (parity.heatmaps.max, config.max_heatmap_difference, "export.max_heatmap_difference"),
         "keypoints": (parity.keypoints_px.max, config.max_keypoint_distance, "export.max_keypoint_distance"),
@@ -60,8 +68,8 @@ def refuse_far(parity: Parity, config: ExportConfig, out: Path) -> None:
     for what, (got, most, key) in limits.items():
         if not math.isfinite(got) or got > most:
             raise Refusal(
-                f"{out}: got {what} up to {got:.3g} away from PyTorch's on {parity.clips} clips, wanted at most "
-                f"{most:g} ({key}); no file was left"
+                f"{name}: got {what} up to {got:.3g} away from PyTorch's on {parity.clips} clips, wanted at most "
+                f"{most:g} ({key}); {left}"
             )
 
 

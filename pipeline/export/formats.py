@@ -12,7 +12,7 @@ import onnxruntime
 import torch
 from torch import Tensor
 
-from pipeline.export.graphs import Graph, traced
+from pipeline.export.graphs import Traced
 from pipeline.refusal import Refusal
 
 Format = Literal["onnx", "torch"]
@@ -28,28 +28,28 @@ class Writing:
     """How a format is written and run."""
 
     suffix: str
-    write: Callable[[Graph, Path, Mapping[str, object]], None]
+    write: Callable[[Traced, Path, Mapping[str, object]], None]
     """Writes a graph, with facts about it that travel in the file, each as JSON under its name."""
     open: Callable[[Path], Run]
 
 
-def write_onnx(graph: Graph, path: Path, facts: Mapping[str, object]) -> None:
+def write_onnx(graph: Traced, path: Path, facts: Mapping[str, object]) -> None:
     """As ONNX, the facts among the model's metadata.
 
     Raises:
         Refusal: the weights are too large for one file.
     """
-    size = sum(value.nbytes for value in graph.module.state_dict().values())
+    size = sum(value.nbytes for value in graph.program.state_dict.values())
     if size > MOST_BYTES:
         raise Refusal(
             f"{path}: got {size / 2**30:.1f} GiB of weights, wanted less than 2 GiB for ONNX; use --format torch"
         )
     with quiet():
         program = torch.onnx.export(
-            traced(graph),
+            graph.program,
             dynamo=True,
             verbose=False,
-            input_names=[*graph.inputs],
+            input_names=graph.inputs,
             output_names=[graph.output],
             dynamic_shapes=tuple({0: "batch"} for _ in graph.inputs),  # gives the axis its name in the file
         )
@@ -72,10 +72,10 @@ def open_onnx(path: Path) -> Run:
     return run
 
 
-def write_pt2(graph: Graph, path: Path, facts: Mapping[str, object]) -> None:
+def write_pt2(graph: Traced, path: Path, facts: Mapping[str, object]) -> None:
     """As torch.export's archive, the facts among its extra files."""
     with quiet():
-        torch.export.save(traced(graph), path, extra_files={name: json.dumps(value) for name, value in facts.items()})
+        torch.export.save(graph.program, path, extra_files={name: json.dumps(value) for name, value in facts.items()})
 
 
 def open_pt2(path: Path) -> Run:

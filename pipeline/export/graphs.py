@@ -11,6 +11,7 @@ from torch.export import Dim, ExportedProgram
 
 from dsn.checkpoint import Loaded
 from dsn.network import DSN, SingleFrame
+from pipeline.refusal import Refusal
 
 EXAMPLES = 2
 """Clips that a graph is traced with: with one, the batch would be taken for a constant."""
@@ -97,12 +98,34 @@ def halves(loaded: Loaded) -> tuple[Graph, Graph]:
     )
 
 
-def traced(graph: Graph) -> ExportedProgram:
-    """The graph by torch.export, for any batch."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traced:
+    """A graph as every format is written from it."""
+
+    program: ExportedProgram
+    inputs: tuple[str, ...]
+    """Their names, in order; the first axis of each is the batch."""
+    output: str
+
+
+def traced(graph: Graph, *, name: str) -> Traced:
+    """The graph by torch.export, for any batch.
+
+    Raises:
+        Refusal: the network `name` decides by the values of a clip, or by their number, what it computes.
+    """
     batch = Dim("batch")
     shapes = tuple({0: batch} for _ in graph.inputs)
-    with torch.no_grad():
-        return torch.export.export(graph.module, tuple(graph.inputs.values()), dynamic_shapes=shapes)
+    try:
+        with torch.no_grad():
+            program = torch.export.export(graph.module, tuple(graph.inputs.values()), dynamic_shapes=shapes)
+    except RuntimeError as error:  # all that torch.export says about a network that it cannot follow
+        why = next(line.strip() for line in str(error).splitlines() if line.strip())
+        raise Refusal(
+            f"{name}: got a network that torch.export cannot trace, wanted one that computes the same for every "
+            f"clip and batch ({type(error).__name__}: {why})"
+        ) from error
+    return Traced(program=program, inputs=(*graph.inputs,), output=graph.output)
 
 
 def _inputs(loaded: Loaded, names: tuple[str, str], *, shape: tuple[int, ...]) -> dict[str, Tensor]:

@@ -64,9 +64,5 @@ def compare(run: Run, loaded: Loaded, clips: Clips) -> Parity:
     )
 
 
-def _keypoints(maps: Float[Tensor, "B K h w"], loaded: Loaded) -> Float[Tensor, "B K 2"]:
-    return decode(maps, input_size=loaded.config.input_size, config=loaded.config.heatmap)[0]
-
-
 def _gap(differences: Float[Tensor, "..."]) -> Gap:
     return Gap(max=float(differences.max()), mean=float(differences.mean()))

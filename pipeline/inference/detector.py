@@ -1,6 +1,7 @@
 """Whom a detector sees: torchvision's, which need nothing compiled and whose licence is BSD, or any other's."""
 
 from pathlib import Path
+from pickle import UnpicklingError  # noqa: TID251  (only its name: nothing is unpickled but tensors)
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
@@ -64,8 +65,8 @@ def _fill(network: Any, weights: Path, *, kind: Kind) -> None:
         raise Refusal(f"{weights}: no such file, wanted torchvision's weights of {kind}; download them first")
     try:
         network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
-    except (RuntimeError, KeyError, ValueError) as error:
-        first = str(error).splitlines()[0]
+    except (RuntimeError, KeyError, ValueError, TypeError, EOFError, UnpicklingError) as error:
+        first = next(iter(str(error).splitlines()), type(error).__name__)
         raise Refusal(
-            f"{weights}: got other weights than those of {kind}; choose another --detector ({first})"
+            f"{weights}: got other weights than those of {kind}; choose another file or --detector ({first})"
         ) from None

@@ -10,8 +10,12 @@ from torch import Tensor
 
 from dsn.checkpoint import Loaded
 from dsn.network import SingleFrame
+from pipeline.export.clips import Clips
+from pipeline.export.config import ExportConfig
+from pipeline.export.export import refuse_far
 from pipeline.export.formats import Run, open_onnx, write_onnx
-from pipeline.export.graphs import Graph, frames_read, halves
+from pipeline.export.graphs import Graph, frames_read, halves, traced
+from pipeline.export.parity import Parity, compare
 
 EngineName = Literal["torch", "onnx"]
 
@@ -65,7 +69,7 @@ class OnnxEngine:
         """Export the halves; onnxruntime holds them in memory.
 
         Raises:
-            Refusal: the weights are too large for ONNX.
+            Refusal: the network cannot be traced, or its weights are too large for ONNX.
         """
         self.offsets = offsets_read(loaded)
         with tempfile.TemporaryDirectory() as folder:
@@ -81,8 +85,31 @@ class OnnxEngine:
 
 
 def _run(graph: Graph, path: Path) -> Run:
-    write_onnx(graph, path, {})
+    write_onnx(traced(graph, name="--engine onnx"), path, {})
     return open_onnx(path)
+
+
+def checked(engine: Engine, loaded: Loaded, config: ExportConfig, *, clips: Clips) -> Parity:
+    """How far an engine's answers are from those of the network it was made of, frame by frame as `predict` asks it.
+
+    Raises:
+        Refusal: they are farther apart than the config allows.
+    """
+    parity = compare(_whole(engine), loaded, clips)
+    refuse_far(parity, config, name="--engine onnx", left="--engine torch runs the network itself")
+    return parity
+
+
+def _whole(engine: Engine) -> Run:
+    """An engine as if it read whole clips."""
+
+    def run(keyframe: Float[Tensor, "B 3 H W"], supporting: Float[Tensor, "B S 3 H W"] | None = None) -> Tensor:
+        others = keyframe[:, None][:, :0] if supporting is None else supporting
+        shown = engine.encode(keyframe)
+        frames = [engine.encode(others[:, at]) for at in range(others.shape[1])]
+        return engine.answer(shown, torch.stack(frames, dim=1) if frames else shown[:, None][:, :0])
+
+    return run
 
 
 def build_engine(name: EngineName, loaded: Loaded, *, device: str) -> Engine:

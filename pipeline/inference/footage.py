@@ -78,7 +78,7 @@ class Footage:
         if self.video:
             yield from _decoded(self.video, count=self.count)
         for position, file in enumerate(self.images):
-            image = cv2.imread(str(file), cv2.IMREAD_COLOR)
+            image = cv2.imread(str(file), cv2.IMREAD_COLOR)  # turned as its EXIF data say
             yield position / self.fps, None if image is None else np.asarray(image, dtype=np.uint8)
 
 

@@ -9,10 +9,14 @@ from typing import Any, Literal
 
 from dsn.checkpoint import Loaded
 from dsn.streaming import look_ahead
+from pipeline import params
 from pipeline.artifacts import write_json
+from pipeline.drawn.config import DrawConfig
+from pipeline.export.clips import drawn_clips
+from pipeline.export.config import ExportConfig
 from pipeline.inference.boxes import Entry, boxes_of, read_entries
 from pipeline.inference.detector import Kind, TorchvisionDetector
-from pipeline.inference.engine import Engine, EngineName, build_engine, offsets_read
+from pipeline.inference.engine import Engine, EngineName, build_engine, checked, offsets_read
 from pipeline.inference.footage import Footage, find_footage
 from pipeline.inference.interruption import interruptible
 from pipeline.inference.outputs import outputs
@@ -75,7 +79,8 @@ def predict_all(sources: Sequence[str], out: Path, config: PredictConfig, *, par
     so.
 
     Raises:
-        Refusal: a source, the model or the boxes cannot be read or do not fit each other, or `out` is in use.
+        Refusal: a source, the model or the boxes cannot be read or do not fit each other, an exported network answers
+            otherwise than PyTorch's, or `out` is in use.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise Refusal(f"{out}: got a folder with files in it, wanted a new or an empty one; choose another --out")
@@ -84,9 +89,10 @@ def predict_all(sources: Sequence[str], out: Path, config: PredictConfig, *, par
     loaded, digest = load_for_user(config.model, params_file)
     _refuse_late(config, loaded)
     engine = build_engine(config.engine, loaded, device=config.device)
+    parity = _parity(engine, loaded, params_file=params_file) if config.engine == "onnx" else None
     work = _Work(config=config, loaded=loaded, engine=engine, out=out)
     finders = _finders(config, found, entries)
-    record: dict[str, Any] = {"config": _plain(config), "sha256": digest, "videos": {}}
+    record: dict[str, Any] = {"config": _plain(config), "sha256": digest, "parity": parity, "videos": {}}
     with interruptible() as is_wished:
         for footage, (finder, counts) in zip(found, finders, strict=True):
             if not is_wished():
@@ -95,6 +101,14 @@ def predict_all(sources: Sequence[str], out: Path, config: PredictConfig, *, par
         record["is_interrupted"] = is_wished()
     write_json(out / RECORD, record)
     return record
+
+
+def _parity(engine: Engine, loaded: Loaded, *, params_file: Path) -> dict[str, Any]:
+    """How far an exported network is from PyTorch's on drawn clips, with the limits that it kept."""
+    limits = params.load(params_file, "export", into=ExportConfig)
+    drawing = params.load(params_file, "draw", into=DrawConfig)
+    clips = drawn_clips(loaded.config, number=limits.clips, seed=limits.seed, config=drawing)
+    return {**asdict(checked(engine, loaded, limits, clips=clips)), "export": asdict(limits)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

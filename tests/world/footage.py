@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from jaxtyping import UInt8
+from PIL import ExifTags, Image
 
 SIZE = (90, 160)
 FPS = 20.0
@@ -48,6 +49,17 @@ def spoil_frame(path: Path, position: int) -> None:
     start = data.find(b"mdat") + 4 + sum(sizes[:position])
     data[start : start + sizes[position]] = b"\xff" * sizes[position]
     path.write_bytes(data)
+
+
+def write_photos(folder: Path, frames: Frames, *, orientation: int) -> Path:
+    """As JPEG files named by position whose EXIF data say how they are to be turned; gives the folder."""
+    folder.mkdir(parents=True)
+    for position, frame in enumerate(frames):
+        photo = Image.fromarray(np.ascontiguousarray(frame[..., ::-1]))
+        exif = photo.getexif()
+        exif[ExifTags.Base.Orientation] = orientation
+        photo.save(folder / f"{position:06d}.jpg", exif=exif, quality=95)
+    return folder
 
 
 def turn_by_metadata(path: Path) -> None:

@@ -18,7 +18,7 @@ from pipeline.artifacts import read_json
 from pipeline.export.config import ExportConfig
 from pipeline.export.export import export, refuse_far
 from pipeline.export.formats import FORMATS
-from pipeline.export.graphs import Graph, whole
+from pipeline.export.graphs import Graph, traced, whole
 from pipeline.export.parity import Gap, Parity, compare
 from pipeline.refusal import Refusal
 from tests.world.networks import TRANSFORMER, model_config
@@ -96,9 +96,10 @@ def test_the_farther_answer_is_refused_by_the_key_that_allows_it() -> None:
     config = ExportConfig(clips=2, seed=0, max_heatmap_difference=0.1, max_keypoint_distance=0.5)
     near, far = Gap(max=0.1, mean=0.0), Gap(max=0.6, mean=0.0)
 
-    refuse_far(Parity(clips=2, heatmaps=near, keypoints_px=near), config, Path("dsn.pt2"))
-    with pytest.raises(Refusal, match=r"got keypoints up to 0.6 .* at most 0.5 \(export.max_keypoint_distance\)"):
-        refuse_far(Parity(clips=2, heatmaps=near, keypoints_px=far), config, Path("dsn.pt2"))
+    refuse_far(Parity(clips=2, heatmaps=near, keypoints_px=near), config, name="dsn.pt2", left="no file")
+    told = r"^dsn.pt2: got keypoints up to 0.6 .* at most 0.5 \(export.max_keypoint_distance\); no file$"
+    with pytest.raises(Refusal, match=told):
+        refuse_far(Parity(clips=2, heatmaps=near, keypoints_px=far), config, name="dsn.pt2", left="no file")
 
 
 @pytest.mark.parametrize(
@@ -126,7 +127,7 @@ def test_an_onnx_file_names_its_axes_carries_facts_and_takes_any_batch(tmp_path:
     graph = Graph(module=module, inputs={"pixels": torch.zeros(2, 3, 4, 4)}, output="tokens")
     path = tmp_path / "small.onnx"
 
-    FORMATS["onnx"].write(graph, path, {"skeleton.json": {"joints": 17}})
+    FORMATS["onnx"].write(traced(graph, name="small"), path, {"skeleton.json": {"joints": 17}})
 
     session = onnxruntime.InferenceSession(str(path))
     assert [(one.name, one.shape[0]) for one in session.get_inputs()] == [("pixels", "batch")]
@@ -142,7 +143,7 @@ def test_an_onnx_file_names_its_axes_carries_facts_and_takes_any_batch(tmp_path:
 def test_onnx_answers_as_the_network_for_any_batch(tmp_path: Path) -> None:
     loaded, path = random_network(), tmp_path / "dsn.onnx"
 
-    FORMATS["onnx"].write(whole(loaded), path, {})
+    FORMATS["onnx"].write(traced(whole(loaded), name="dsn"), path, {})
 
     for number in (1, 3):
         assert compare(FORMATS["onnx"].open(path), loaded, random_clips(loaded, number)).heatmaps.max < 1e-4

@@ -14,6 +14,7 @@ from tests.world.footage import (
     turn_by_metadata,
     write_images,
     write_mp4,
+    write_photos,
 )
 
 
@@ -100,6 +101,27 @@ def test_a_video_is_turned_as_its_metadata_say(tmp_path: Path) -> None:
 
     assert frame.image.shape == (SIZE[1], SIZE[0], 3)
     assert frame.image[20, 90 - 40].min() > 200  # a quarter to the right takes (x, y) to (height - y, x)
+
+
+@pytest.mark.parametrize(
+    ("orientation", "size", "place"),
+    [
+        (1, SIZE, (20, 40)),
+        (3, SIZE, (160 - 20, 90 - 40)),
+        (6, SIZE[::-1], (90 - 40, 20)),
+        (8, SIZE[::-1], (40, 160 - 20)),
+    ],
+    ids=["upright", "half", "quarter to the right", "quarter to the left"],
+)
+def test_a_photo_is_turned_as_its_exif_data_say(
+    tmp_path: Path, orientation: int, size: tuple[int, int], place: tuple[int, int]
+) -> None:
+    folder = write_photos(tmp_path / "walk", drawn_frames(1), orientation=orientation)
+
+    (frame,) = only(folder).frames()
+
+    assert frame.image.shape == (*size, 3)
+    assert frame.image[place[1], place[0]].min() > 200  # the middle of the square
 
 
 def test_frames_that_stand_longer_come_at_their_own_times(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -19,9 +18,16 @@ from typer.testing import CliRunner
 from pipeline.__main__ import app
 from pipeline.artifacts import read_json
 from pipeline.evaluation.loading import read_video
-from pipeline.inference.detector import TorchvisionDetector
 from pipeline.refusal import Refusal
-from tests.world.footage import FPS, drawn_frames, spoil_frame, write_images, write_mp4
+from tests.world.footage import (
+    FPS,
+    drawn_frames,
+    spoil_frame,
+    turn_by_metadata,
+    write_images,
+    write_mp4,
+    write_photos,
+)
 
 WriteBoxes = Callable[..., Path]
 ROOT = Path(__file__).parents[3]
@@ -137,6 +143,26 @@ def test_online_takes_a_causal_model_and_tells_its_latency(
     assert 0 < latency["median_ms"] <= latency["p95_ms"]
 
 
+@pytest.mark.parametrize("kind", ["photos", "video"])
+def test_boxes_lie_in_what_is_shown_also_where_metadata_turn_it(
+    tmp_path: Path, single_model: Path, write_boxes: WriteBoxes, kind: str
+) -> None:
+    if kind == "photos":
+        source = write_photos(tmp_path / "walk", drawn_frames(2), orientation=6)
+    else:
+        source = write_mp4(tmp_path / "walk.mp4", drawn_frames(2))
+        turn_by_metadata(source)
+    boxes = write_boxes((0, 30, 100, 50, 55))  # below the 90 rows that are stored
+
+    run(source, "--model", single_model, "--boxes", boxes, "--out", tmp_path / "out")
+
+    (person,) = read_json(tmp_path / "out" / "walk.coco.json")
+    assert person["bbox"] == [30, 100, 50, 55]
+    capture = cv2.VideoCapture(str(tmp_path / "out" / "walk.mp4"))
+    assert capture.read()[1].shape == (160, 90, 3)
+    capture.release()
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -212,16 +238,6 @@ def test_a_detector_of_torchvision_takes_the_place_of_a_file(tmp_path: Path, mod
     )  # fmt: skip
 
     assert read_json(tmp_path / "out" / "run.json")["videos"]["walk"]["frames"] == 2
-
-
-def test_weights_of_another_detector_are_refused(tmp_path: Path) -> None:
-    weights: dict[str, Any] = {"head.weight": torch.zeros(1)}
-    torch.save(weights, tmp_path / "other.pth")
-
-    with pytest.raises(Refusal, match="got other weights than those of"):
-        TorchvisionDetector(tmp_path / "other.pth", kind="fasterrcnn_mobilenet_v3_large_320_fpn", device="cpu")
-    with pytest.raises(Refusal, match="no such file, wanted torchvision's weights"):
-        TorchvisionDetector(tmp_path / "absent.pth", kind="fasterrcnn_mobilenet_v3_large_320_fpn", device="cpu")
 
 
 def test_real_frames_are_predicted_and_scored(tmp_path: Path, model: Path, posetrack_sample: Path) -> None:

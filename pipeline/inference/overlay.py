@@ -12,6 +12,7 @@ from pipeline.shards.crop import Image
 SHOWN = 0.1
 """Least score of a joint that is drawn."""
 UNREADABLE = "frame cannot be decoded"
+FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def painted(posed: Posed, skeleton: Skeleton) -> Image:
@@ -20,7 +21,7 @@ def painted(posed: Posed, skeleton: Skeleton) -> Image:
     for pose in posed.poses:
         _paint(canvas, pose, skeleton)
     if not posed.frame.is_readable:
-        _write(canvas, UNREADABLE, place=(8, 24))
+        _write(canvas, UNREADABLE, corner=(8, 8), ground=(255, 255, 255))
     return canvas
 
 
@@ -38,14 +39,19 @@ def _paint(canvas: Image, pose: Pose, skeleton: Skeleton) -> None:
     colour = _of_track(pose.track_id)
     x1, y1, x2, y2 = pose.bbox
     cv2.rectangle(canvas, _pixel(x1, y1), _pixel(x2, y2), colour, width)
-    left, top = _pixel(x1, y1)
-    _write(canvas, str(pose.track_id), place=(max(2, left + 3), max(16, top + 16)), colour=colour)
+    _write(canvas, str(pose.track_id), corner=_pixel(x1, y1), ground=colour)
 
 
-def _write(canvas: Image, text: str, *, place: tuple[int, int], colour: tuple[int, int, int] = (255, 255, 255)) -> None:
-    """Text with a dark rim, so that it can be read on any ground."""
-    for tint, width in (((0, 0, 0), 3), (colour, 1)):
-        cv2.putText(canvas, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.5, tint, width, cv2.LINE_AA)
+def _write(canvas: Image, text: str, *, corner: tuple[int, int], ground: tuple[int, int, int]) -> None:
+    """Dark text on a bright ground, whose upper left corner is moved into the frame; it grows with the frame."""
+    height, width = canvas.shape[:2]
+    scale = max(0.4, height / 900)
+    (wide, high), below = cv2.getTextSize(text, FONT, scale, 1)
+    left, top = (
+        max(0, min(at, most)) for at, most in zip(corner, (width - wide - 4, height - high - below), strict=True)
+    )
+    cv2.rectangle(canvas, (left, top), (left + wide + 3, top + high + below), ground, -1)
+    cv2.putText(canvas, text, (left + 2, top + high + 1), FONT, scale, (0, 0, 0), 1, cv2.LINE_AA)
 
 
 def _pixel(x: float, y: float) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipeline.cluster import ClusterConfig
+from pipeline.cluster import SETTINGS, ClusterConfig
 from tests.world.ports import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -151,6 +151,13 @@ def test_an_address_where_nothing_answers_is_refused_in_one_line(address: str, r
     assert line.startswith(f"RAY_ADDRESS: no Ray cluster answers at {dead} (")
     assert reason in line
     assert "unset RAY_ADDRESS" in line
+
+
+def test_ray_hands_our_settings_of_training_on_to_those_who_go_by_them() -> None:
+    from ray.train.v2._internal.constants import ENV_VARS_TO_PROPAGATE  # noqa: PLC0415  (Ray takes seconds to import)
+
+    assert {SOON, PATIENCE} == {name for name in SETTINGS if name.startswith("RAY_TRAIN_")}
+    assert {SOON, PATIENCE} <= ENV_VARS_TO_PROPAGATE
 
 
 @pytest.mark.slow

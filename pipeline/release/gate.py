@@ -9,6 +9,9 @@ import numpy as np
 from pipeline.evaluation.statistics import FEWEST_VIDEOS, paired_bootstrap
 from pipeline.tracking.registry import Version
 
+WHOLE = "gate.sequences"
+"""The tag of a version that is empty while its numbers change, a tag at a time."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateConfig:
@@ -59,12 +62,12 @@ class Standing:
 
     @property
     def tags(self) -> dict[str, str]:
-        """How a version carries them; `from_tags` is the inverse."""
+        """How a version carries them, `WHOLE` last; `from_tags` is the inverse."""
         numbers = {"gate.ap": self.ap, "gate.retention": self.retention}
         where = {"gate.data_hash": self.data_hash, "gate.metric": self.metric, "gate.boxes": self.boxes}
         under = {} if self.grid_hash is None else {"gate.grid_hash": self.grid_hash}
-        by_video = {"gate.sequences": json.dumps(dict(self.sequences), sort_keys=True)}
-        return where | under | by_video | {name: "" if n is None else repr(n) for name, n in numbers.items()}
+        by_video = {WHOLE: json.dumps(dict(self.sequences), sort_keys=True)}
+        return where | under | {name: "" if n is None else repr(n) for name, n in numbers.items()} | by_video
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +81,8 @@ class Decision:
 
 
 def from_tags(version: Version) -> Standing | None:
-    """The numbers that a version carries; None for one that never came to the gate."""
-    if "gate.sequences" not in version.tags:
+    """The numbers that a version carries; None for one that has none, or whose new ones were cut off on their way."""
+    if not version.tags.get(WHOLE):
         return None
     ap, retention = (version.tags[name] for name in ("gate.ap", "gate.retention"))
     return Standing(
@@ -87,7 +90,7 @@ def from_tags(version: Version) -> Standing | None:
         data_hash=version.tags["gate.data_hash"],
         metric=version.tags["gate.metric"],
         ap=float(ap) if ap else None,
-        sequences=json.loads(version.tags["gate.sequences"]),
+        sequences=json.loads(version.tags[WHOLE]),
         boxes=version.tags["gate.boxes"],
         retention=float(retention) if retention else None,
         grid_hash=version.tags.get("gate.grid_hash"),
@@ -111,7 +114,7 @@ def decide(
         return Decision(promoted=True, reason=f"version {candidate.version} is the champion already")
     champion = from_tags(current)
     if champion is None:
-        reason = f"champion version {current.version} did not come through the gate and has no numbers to compare with"
+        reason = f"champion version {current.version} did not come to the gate's end and has no numbers to compare with"
         return Decision(promoted=False, reason=reason)
     apart = _apart(candidate, champion)
     if apart is not None:

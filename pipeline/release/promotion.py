@@ -10,14 +10,14 @@ import numpy as np
 from pipeline.evaluation.statistics import FEWEST_VIDEOS, paired_bootstrap
 from pipeline.refusal import Refusal
 from pipeline.release.card import completed
-from pipeline.release.gate import GateConfig, Standing, decide
+from pipeline.release.gate import WHOLE, GateConfig, Standing, decide
 from pipeline.release.handover import Handover, finish_cut_off, hand_over, note, now
 from pipeline.release.latency import slowdown
 from pipeline.tracking.address import InRegistry
 from pipeline.tracking.config import TrackingConfig
 from pipeline.tracking.locks import alone
 from pipeline.tracking.models import load_model
-from pipeline.tracking.registry import Version, describe, find, point, resolved
+from pipeline.tracking.registry import Version, describe, find, point, resolved, tag
 
 
 def measured(version: str, *, evaluation: Mapping[str, Any], stress: Mapping[str, Any]) -> Standing:
@@ -58,8 +58,9 @@ def promote(
     One promotion at a time on one host: who waited decides against the new champion. MLflow has no compare-and-set that
     would hold across hosts.
 
-    Cut off before the aliases move, it changed numbers and reasons alone, and is done again by the next call. Cut off
-    later, it is completed by the next call, for which the version is the champion already. See `hand_over`.
+    Cut off before the aliases move, it changed numbers and reasons alone, and is done again by the next call; a
+    champion whose new numbers were cut off has none until then, rather than some of both. Cut off later, it is
+    completed by the next call, for which the version is the champion already. See `hand_over`.
 
     Returns:
         What promotion.json says.
@@ -72,7 +73,8 @@ def promote(
         decision = decide(candidate, current, config, slowdown=partial(_slowdown, tracking, own, current))
         before = None if current is None else current.version
         what = "promoted" if decision.promoted else "not promoted"
-        tags = candidate.tags | _box_file(evaluation)
+        tags = _box_file(evaluation) | candidate.tags
+        tag(tracking, version=version, tags={WHOLE: ""})
         note(tracking, own, what=what, reason=decision.reason, time=now(), more=tags)
         describe(tracking, version=version, change=partial(completed, measured=told(evaluation, stress, config)))
         if decision.promoted:

@@ -129,7 +129,7 @@ def test_a_champion_without_numbers_keeps_its_place() -> None:
     decision = decide(CANDIDATE, Version(name="dsn-pose", version="1", run_id="r", tags={}))
 
     assert not decision.promoted
-    assert "champion version 1 did not come through the gate" in decision.reason
+    assert "champion version 1 did not come to the gate's end" in decision.reason
 
 
 def test_the_champion_stays_champion_when_it_comes_again() -> None:

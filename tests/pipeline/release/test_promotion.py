@@ -1,5 +1,6 @@
 import json
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -181,6 +182,40 @@ def test_of_two_promotions_at_once_the_second_meets_the_first_ones_champion(
     assert before in (["None", "1"], ["2", "None"])
     last = "2" if before[0] == "None" else "1"
     assert holders(tracking) == {"champion": last, "previous": "1" if last == "2" else "2"}
+
+
+MEASURE_AND_DIE = """
+import os, signal
+from mlflow.tracking import MlflowClient
+original, calls = MlflowClient.set_model_version_tag, []
+def die(*arguments, **named):
+    calls.append(1)
+    if len(calls) == 5:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return original(*arguments, **named)
+MlflowClient.set_model_version_tag = die
+"""
+
+
+@pytest.mark.slow
+def test_a_champion_whose_new_numbers_were_cut_off_keeps_its_place_until_they_are_whole(
+    tracking: TrackingConfig, version: Add
+) -> None:
+    first, second = version(), version()
+    promote(tracking, LIMITS, version=first.version, **metrics())
+    again = metrics(ap=55.0, data="d2")
+    arguments = [str(tracking.uri), tracking.model, first.version, json.dumps(again)]
+
+    killed = subprocess.run([sys.executable, "-c", MEASURE_AND_DIE + PROMOTE, *arguments], cwd=ROOT, check=False)
+
+    current = find(tracking, alias="champion")
+    assert killed.returncode == -signal.SIGKILL
+    assert current is not None
+    assert (current.tags["gate.data_hash"], current.tags["gate.ap"]) == ("d2", "60.0")
+    assert from_tags(current) is None
+    assert promote(tracking, LIMITS, version=second.version, **metrics(ap=99.0, data="d2"))["promoted"] is False
+    promote(tracking, LIMITS, version=first.version, **again)
+    assert promote(tracking, LIMITS, version=second.version, **metrics(ap=99.0, data="d2"))["promoted"] is True
 
 
 def test_the_card_says_what_was_measured_once_it_was(tracking: TrackingConfig, version: Add) -> None:

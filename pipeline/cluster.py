@@ -130,24 +130,24 @@ def silence(address: str) -> str:
 def _joined(address: str) -> Iterator[str]:
     reason = silence(address)
     if reason:
-        raise Refusal(_dead(address, reason))
+        raise Refusal(
+            f"RAY_ADDRESS: no Ray cluster answers at {address} ({reason}); start it (`ray start --head`), correct the "
+            "address, or unset RAY_ADDRESS to work on this machine alone"
+        )
     import ray  # noqa: PLC0415  (reads the environment on import)
 
     try:
         ray.init(address=address, runtime_env=_runtime_env(), log_to_driver=False, logging_level=logging.WARNING)
     except ConnectionError as error:
-        raise Refusal(_dead(address, str(error).splitlines()[0])) from error
+        reason = str(error.__cause__ or error).strip().splitlines()[-1]
+        raise Refusal(
+            f"RAY_ADDRESS: Ray does not let this process in at {address} ({reason}); wanted a cluster that is up, "
+            "by the port of its head, and its RAY_AUTH_TOKEN where RAY_AUTH_MODE is token"
+        ) from error
     try:
         yield address
     finally:
         ray.shutdown()
-
-
-def _dead(address: str, reason: str) -> str:
-    return (
-        f"RAY_ADDRESS: no Ray cluster answers at {address} ({reason}); start it (`ray start --head`), correct the "
-        "address, or unset RAY_ADDRESS to work on this machine alone"
-    )
 
 
 @contextmanager

@@ -7,6 +7,8 @@ import numpy as np
 import torch
 
 from dsn.checkpoint import Loaded
+from dsn.network import build
+from dsn.skeleton import POSETRACK
 from pipeline.evaluation.conditions import Condition, Grid
 from pipeline.evaluation.degrade import Degradation
 from pipeline.evaluation.kinds import Donors
@@ -14,6 +16,7 @@ from pipeline.evaluation.methods import SEES, Networks, cut, shuffle, support, s
 from pipeline.evaluation.outcome import Outcome, run_all, select
 from pipeline.evaluation.predict import predict
 from pipeline.shards.reader import evaluation_batches
+from tests.world import networks
 
 clips = importlib.import_module("tests.world.clips")
 
@@ -85,6 +88,26 @@ def test_work_shared_between_conditions_gives_what_the_whole_network_gives(
     }
     for method, rows in wanted.items():
         np.testing.assert_allclose(outcome.of(method, CLEAN).scores, np.stack(rows["scores"].tolist()), atol=1e-5)
+
+
+def test_the_single_stream_is_that_network_on_the_same_frames(packed: Path, loaded: tuple[Loaded, Loaded]) -> None:
+    batch = next(evaluation_batches(packed / "val", input_size=(64, 48), batch_size=8, bbox="neighbour"))
+    dark = batch.frames.clone()
+    dark[:, 2] = 0
+    torch.manual_seed(2)
+    config = networks.model_config("single_stream", clip={"offsets": [-2, -1, 1, 2]})
+    stream = build(config, POSETRACK).eval()
+
+    outcome = run(replace(networks_of(loaded), stream=stream), [batch])
+
+    for condition, frames in ((CLEAN, batch.frames), (black(), dark)):
+        wanted = predict(stream, [replace(batch, frames=frames)], model=config, readouts=("final",))["final"]
+        got = outcome.of("single_stream", condition)
+        np.testing.assert_allclose(got.scores, np.stack(wanted["scores"].tolist()), atol=1e-5)
+        np.testing.assert_allclose(
+            got.keypoints, np.stack(wanted["keypoints"].tolist()).reshape(got.keypoints.shape), atol=1e-3
+        )
+    assert not np.allclose(outcome.of("single_stream", black()).scores, outcome.of("single_stream", CLEAN).scores)
 
 
 def test_copying_is_the_single_frame_pose_one_frame_earlier(packed: Path, loaded: tuple[Loaded, Loaded]) -> None:

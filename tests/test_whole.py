@@ -1,5 +1,6 @@
 """The whole DAG on drawn data, in a clone: it runs once, and then only what changed runs again."""
 
+import hashlib
 import json
 import subprocess
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import params
-from pipeline.artifacts import read_json, write_text
+from pipeline.artifacts import read_json, sha256, write_text
 from tests.world.clone import ROOT, SECONDS, clean_environment, clone_of_head, dvc, stages_run
 
 STAGES = list(params.read(ROOT / "dvc.yaml")["stages"])
@@ -40,6 +41,24 @@ def test_the_first_run_runs_every_stage_and_ends_with_a_page(clone: Clone) -> No
     assert sorted(stages_run(clone.first)) == sorted(STAGES)
     assert list((clone.folder / "report").glob("*.html"))
     assert read_json(clone.folder / "registered.json")["version"] == "1"
+
+
+def test_the_version_tells_which_code_data_params_and_machine_made_it(clone: Clone) -> None:
+    tags = read_json(clone.folder / "registered.json")["tags"]
+    head = ["git", "-C", str(clone.folder), "rev-parse", "HEAD"]
+    sha = subprocess.run(head, capture_output=True, text=True, check=True).stdout.strip()
+    shards = {f"data/shards/{split}": split for split in ("train", "select")}
+    hashes = {path.as_posix(): md5 for path, md5 in params.outs(clone.folder / "dvc.lock").items()}
+
+    assert (tags["git.sha"], tags["git.dirty"], tags["dvc.stage"]) == (sha, "false", "train")
+    assert {name: tags[f"dvc.out.{split}"] for name, split in shards.items()} == {name: hashes[name] for name in shards}
+    assert {tags[f"manifest.{split}"] for split in shards.values()} == {
+        sha256(clone.folder / name / "manifest.json") for name in shards
+    }
+    assert json.loads(tags["config"])["train"]["steps"] == 4
+    assert tags["config.sha256"] == hashlib.sha256(tags["config"].encode()).hexdigest()
+    assert (tags["world"], tags["device"]) == ("2", "cpu")
+    assert {"ray.job", "hardware", "version.python", "version.ray", "version.torch"} <= tags.keys()
 
 
 def test_a_second_run_runs_nothing(clone: Clone) -> None:

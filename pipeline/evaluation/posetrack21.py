@@ -86,5 +86,5 @@ def _refuse_other_ids(truth: Video, prediction: Video, is_labeled: Bool[np.ndarr
 
 def _placed(people: People) -> People:
     """Present is what has both coordinates above 0; the third number, which is 0 for hidden joints, says nothing."""
-    present: Bool[np.ndarray, "n 15"] = (people.keypoints > 0).all(axis=-1)
+    present: Bool[np.ndarray, "n 15"] = np.all(people.keypoints > 0, axis=-1)
     return replace(people, present=present)

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,15 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as JSON with sorted keys. Raises ValueError on NaN: say null where a number is missing."""
     write_text(path, json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n")
+
+
+def resolved(**sections: Any) -> dict[str, Any]:
+    """Sections of params.yaml as they were in force, plain as JSON has them: what they made says it under `config`.
+
+    Args:
+        sections: dataclasses by the names of their sections.
+    """
+    return {name: json.loads(json.dumps(asdict(section), default=str)) for name, section in sections.items()}
 
 
 def read_json(path: Path) -> Any:

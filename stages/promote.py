@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 from pipeline import params
-from pipeline.artifacts import read_json, write_json
+from pipeline.artifacts import read_json, resolved, write_json
 from pipeline.entry import run_stage
 from pipeline.release.gate import GateConfig
 from pipeline.release.promotion import promote
@@ -21,7 +21,7 @@ def main(registered: Path, evaluation: Path, stress: Path, out: Path) -> None:
     version = read_json(registered)["version"]
     result = promote(tracking, config, version=version, evaluation=read_json(evaluation), stress=read_json(stress))
     LOG.info("%s: %s", "promoted" if result["promoted"] else "not promoted", result["reason"])
-    write_json(out, result)
+    write_json(out, result | {"config": resolved(promote=config)})
 
 
 if __name__ == "__main__":

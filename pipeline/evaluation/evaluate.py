@@ -12,7 +12,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from dsn.checkpoint import Loaded
-from pipeline.artifacts import read_json, write_json
+from pipeline.artifacts import read_json, resolved, write_json
 from pipeline.evaluation.breakdown import ground_of
 from pipeline.evaluation.controls import mean_pose, place
 from pipeline.evaluation.details import by_rule, in_full, intervals, label_version, write_details
@@ -142,6 +142,7 @@ def evaluate(config: EvaluateConfig, model: Loaded, *, index: Path, train: Path,
             "joint_score": config.joint_score,
             "joint_scores": by_rule(scorer, tables["final"]),
             "efficiency": efficiency(model),
+            "config": resolved(evaluate=config),
         },
     )
 

@@ -1,5 +1,6 @@
 """What `python -m pipeline score` does: the official numbers of any two PoseTrack folders."""
 
+import json
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,8 +18,10 @@ METRICS: dict[Protocol, str] = {"posetrack": "PoseTrack AP", "posetrack21": "Pos
 NO_TRACKING = "the tracking metrics of PoseTrack21 (HOTA) are not offered, and MOTA is not among them"
 
 
-def score(gt: Path, pred: Path, *, protocol: Protocol, boxes: str | None, out: Path | None) -> str:
-    """Score the predictions in `pred` against `gt`; give a table to print, and write every number to `out`.
+def score(
+    gt: Path, pred: Path, *, protocol: Protocol, boxes: str | None, out: Path | None, as_json: bool = False
+) -> str:
+    """Score the predictions in `pred` against `gt`; give what is to be printed, and write every number to `out`.
 
     Args:
         gt: PoseTrack17 or PoseTrack18 files; PoseTrack21's have the form of 18's.
@@ -26,6 +29,7 @@ def score(gt: Path, pred: Path, *, protocol: Protocol, boxes: str | None, out: P
         protocol: whose rules.
         boxes: where the predicted people's boxes come from, in words; no file tells it.
         out: a JSON file.
+        as_json: whether every number is printed instead of a table.
 
     Raises:
         Refusal: a folder or file is missing or malformed.
@@ -33,8 +37,11 @@ def score(gt: Path, pred: Path, *, protocol: Protocol, boxes: str | None, out: P
     result = _scored(gt, pred, protocol)
     labels = _labels(len(annotation_files(gt)), result["n_gt_frames_evaluated"], protocol=protocol)
     result["metric"] = f"{METRICS[protocol]}; boxes: {boxes or 'not said'}; labels: {labels}"
+    result["config"] = {"gt": str(gt), "pred": str(pred), "protocol": protocol, "boxes": boxes}
     if out is not None:
         write_json(out, result)
+    if as_json:
+        return json.dumps(result, indent=2, sort_keys=True, allow_nan=False)
     lines = [*_table(result), "", *_notes(result)]
     if result["ap"]["total"] == 0:
         lines.append(_warn_of_zero(gt, pred))

@@ -17,7 +17,7 @@ import torch
 from dsn.checkpoint import Loaded, load
 from dsn.network import DSN, SingleFrame
 from dsn.sight import sight
-from pipeline.artifacts import read_json, sha256, write_json
+from pipeline.artifacts import read_json, resolved, sha256, write_json
 from pipeline.evaluation.conditions import Condition, Grid
 from pipeline.evaluation.degrade import gather_donors
 from pipeline.evaluation.errors import labels_of
@@ -100,6 +100,7 @@ def stress(config: StressConfig, model: Loaded, control: Loaded, *, data: Data, 
             "retention": mean_retention(points),
             "methods": nested(points),
             "verdict": {claim.name: judge_claim(curves, claim, grid=measured.grid) for claim in claims},
+            "config": resolved(stress=config),
         },
     )
 

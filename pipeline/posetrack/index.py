@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from dsn import skeleton as skeletons
 from dsn.skeleton import Skeleton
-from pipeline.artifacts import BoxSource, read_json, write_json
+from pipeline.artifacts import BoxSource, read_json, resolved, write_json
 from pipeline.posetrack.annotations import Split
 from pipeline.posetrack.boxes import BoxesConfig, read_boxes
 from pipeline.posetrack.checks import CheckConfig, Kept, sift
@@ -106,7 +106,8 @@ def build_index(root: Path, config: PrepareConfig) -> tuple[Index, dict[str, Any
     frames["split"] = split
     index = Index(videos=video_table(kept), frames=frames, people=people_table(kept), skeleton=source.skeleton)
     checks = report(kept, root, config.checks, frames=frames, people=index.people, skeleton=source.skeleton)
-    return index, {**checks, "format": source.format, "holdout": asdict(holdout)}
+    told = {"format": source.format, "holdout": asdict(holdout), "config": resolved(prepare=config)}
+    return index, checks | told
 
 
 def add_detected(index: Index, root: Path, config: BoxesConfig) -> tuple[Index, dict[str, Any]]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.artifacts import write_json
+from pipeline.artifacts import resolved, write_json
 from pipeline.cluster import connected
 from pipeline.refusal import Refusal
 from pipeline.search.config import TuneConfig, by_section
@@ -98,5 +98,6 @@ def _write(out: Path, trials: Sequence[Trial], config: TuneConfig) -> None:
             "trial": None if winner is None else winner.number,
             "trials": len(trials),
             "ended": counts(trials),
+            "config": resolved(tune=config),
         },
     )

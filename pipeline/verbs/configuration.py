@@ -78,7 +78,9 @@ def diff(
     params: Params = PARAMS_FILE,
     presets: PRESETS = Path("presets"),
     *,
-    json: Annotated[bool, typer.Option(help="Print one JSON object: [in force, the preset's] by name.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object: [in force, the preset's] by name.")
+    ] = False,
 ) -> None:
     """Print what a preset would change, and change nothing.
 

@@ -16,7 +16,7 @@ def check(
     settings: Settings = None,
     *,
     decode: Annotated[bool, typer.Option(help="Decode every image whole.")] = False,
-    json: Annotated[bool, typer.Option(help="Print all findings as JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """Look for what is wrong with a dataset, and change nothing; exit with 1 if something blocks.
 

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from pipeline.verbs.options import Json
+
 
 def score(
     gt: Annotated[Path, typer.Option(help="Folder of ground-truth files, PoseTrack17, 18 or 21.")],
@@ -15,12 +17,14 @@ def score(
     protocol: Annotated[
         Literal["posetrack", "posetrack21"], typer.Option(help="The official AP and MOTA, or PoseTrack21's own AP.")
     ] = "posetrack",
-    json: Annotated[Path | None, typer.Option(help="Where to write every number.")] = None,
+    out: Annotated[Path | None, typer.Option(help="File for every number, as JSON.")] = None,
+    *,
+    json: Json = False,
 ) -> None:
     """Official PoseTrack AP and MOTA of two folders.
 
-    Example: python -m pipeline score --gt annotations/val --pred predictions --json score.json
+    Example: python -m pipeline score --gt annotations/val --pred predictions --out score.json
     """
     from pipeline.evaluation.score import score as score_table
 
-    print(score_table(gt, pred, protocol=protocol, boxes=boxes, out=json))
+    print(score_table(gt, pred, protocol=protocol, boxes=boxes, out=out, as_json=json))

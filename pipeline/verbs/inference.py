@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from pipeline.verbs.options import PARAMS_FILE, Params, Settings
+from pipeline.verbs.options import PARAMS_FILE, Json, Params, Settings
 
 
 def predict(
@@ -36,7 +36,7 @@ def predict(
     *,
     online: Annotated[bool, typer.Option(help="Hand on each frame before the next; tells the latency.")] = False,
     overlay: Annotated[bool, typer.Option(help="Write a video that shows the poses.")] = True,
-    json: Annotated[bool, typer.Option(help="Print the record of every frame as JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """Poses of everybody in videos: PoseTrack18's JSON, COCO's results, CSV, and a video that shows them.
 

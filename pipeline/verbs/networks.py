@@ -14,7 +14,7 @@ def describe(
     presets_in: Annotated[Path, typer.Option("--presets", help="The folder of presets.")] = Path("presets"),
     settings: Settings = None,
     *,
-    json: Annotated[bool, typer.Option(help="Print every number as JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """Parameters, MACs, memory and tokens of the networks that params.yaml describes, part by part.
 

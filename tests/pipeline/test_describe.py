@@ -5,7 +5,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from pipeline.__main__ import app
 from pipeline.describe import described, shown
 from pipeline.refusal import Refusal
 
@@ -32,6 +34,15 @@ def test_json_holds_every_number_and_the_sums() -> None:
     assert told["dual"]["frames"] == 5
     assert told["dual"]["total"]["macs"] == sum(part["macs"] for part in told["dual"]["parts"].values())
     assert told["single_frame"]["parts"]["heads"]["parameters"] == costs["single_frame"].parts["heads"].parameters
+
+
+def test_the_verb_prints_the_same_numbers() -> None:
+    where = ["--params", str(ROOT / "params.yaml"), "--presets", str(PRESETS)]
+
+    told = json.loads(CliRunner().invoke(app, ["describe", "posetrack18", *where, "--json"]).stdout)
+
+    assert told["dual"]["frames"] == 5
+    assert told["single_frame"]["parts"]["backbone"]["macs"] / 1e9 == pytest.approx(17.1, rel=0.01)
 
 
 def test_a_preset_is_laid_over_a_copy(tmp_path: Path) -> None:

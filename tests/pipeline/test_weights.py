@@ -1,5 +1,6 @@
 """The verb `import-weights` writes what stage pretrain can start from."""
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -8,9 +9,11 @@ import pytest
 import timm
 import torch
 from safetensors.torch import load_file, save_file
+from typer.testing import CliRunner
 
 from dsn.config import ModelConfig
 from pipeline import params
+from pipeline.__main__ import app
 from pipeline.artifacts import read_json
 from pipeline.refusal import Refusal
 from pipeline.training.start import StartConfig, WeightsConfig, digest, start_folder
@@ -50,6 +53,17 @@ def test_an_import_writes_a_network_and_a_report(published: Path, tmp_path: Path
     assert report["family"] == "timm"
     assert "backbone.body.conv_stem.weight" in report["matched"]
     assert {name.split(".")[0] for name in report["missing"]} == {"head", "backbone"}
+
+
+def test_the_verb_tells_as_json_what_it_wrote_down(published: Path, tmp_path: Path) -> None:
+    new = [word for name in NEW for word in ("--new", name)]
+    arguments = [str(published), "--out", str(tmp_path / "out"), *new, "--params", str(ROOT / "params.yaml"), "--json"]
+
+    told = json.loads(CliRunner().invoke(app, ["import-weights", *arguments]).stdout)
+
+    assert told["family"] == "timm"
+    report = read_json(tmp_path / "out" / "import.json")
+    assert {name: report[name] for name in told} == told
 
 
 def test_the_same_import_writes_the_same_bytes(published: Path, tmp_path: Path) -> None:

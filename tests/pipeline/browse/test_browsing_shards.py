@@ -1,4 +1,5 @@
 import dataclasses
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -195,6 +196,17 @@ def test_the_verb_shows_the_samples_it_is_asked_for(
     assert result.exit_code == 0, result.output
     assert "index.html shows 1 clips" in result.output
     assert key in (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+
+
+def test_the_verb_tells_as_json_where_the_page_is(
+    shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    arguments = ["browse", str(shards / "val"), "--out", str(tmp_path / "out"), "--number", "2", "--json"]
+
+    result = CliRunner().invoke(app, arguments)
+
+    assert json.loads(result.stdout) == {"page": str(tmp_path / "out" / "index.html"), "clips": 2}
 
 
 def test_browsing_changes_no_shard(shards: Path, tmp_path: Path) -> None:

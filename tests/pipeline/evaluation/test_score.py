@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from pipeline.__main__ import app
 from pipeline.evaluation.score import score
 
 Json = dict[str, Any]
@@ -26,6 +28,7 @@ def test_the_table_is_aligned_and_the_file_has_the_official_keys(oracle: Path, t
     expected = json.loads((case / "expected.json").read_text())
     written = json.loads((tmp_path / "score.json").read_text())
     assert written.pop("metric") in text
+    assert written.pop("config")["boxes"] == "Faster R-CNN"
     assert written.keys() == expected.keys()
 
 
@@ -65,3 +68,21 @@ def test_an_ap_of_zero_shows_the_first_frames_of_both_sides(tmp_path: Path, pers
     assert "AP is exactly 0: do the frames fit?" in text
     assert "starts with 0, 1 in" in text
     assert "with 70, 71 in" in text
+
+
+def test_the_verb_prints_what_it_writes_as_json(tmp_path: Path, person: Build, document: Build, scored: Build) -> None:
+    pose = {"nose": (10.0, 10.0)}
+    scored(document(2, [person(0, pose)]), document(2, [person(0, pose, score=0.5)]))
+    arguments = ["--gt", tmp_path / "gt", "--pred", tmp_path / "pred", "--out", tmp_path / "score.json", "--json"]
+
+    done = CliRunner().invoke(app, ["score", *map(str, arguments)])
+
+    told = json.loads(done.stdout)
+    assert told == json.loads((tmp_path / "score.json").read_text())
+    assert told["ap"]["nose"] == 100.0
+    assert told["config"] == {
+        "gt": str(tmp_path / "gt"),
+        "pred": str(tmp_path / "pred"),
+        "protocol": "posetrack",
+        "boxes": None,
+    }

@@ -19,6 +19,7 @@ from pipeline.export.config import ExportConfig
 from pipeline.export.export import export, refuse_far
 from pipeline.export.formats import FORMATS
 from pipeline.export.graphs import Graph, traced, whole
+from pipeline.export.job import shown
 from pipeline.export.parity import Gap, Parity, compare
 from pipeline.refusal import Refusal
 from tests.world.networks import TRANSFORMER, model_config
@@ -65,11 +66,12 @@ def run(*arguments: str | Path) -> str:
 def test_an_archive_of_torch_answers_as_the_network_on_drawn_people(tmp_path: Path, model: Path) -> None:
     out = tmp_path / "exports" / "dsn.pt2"
 
-    told = run(model, "--format", "torch", "--out", out, "--params", ROOT / "params.yaml")
+    told = run(model, "--format", "torch", "--out", out, "--params", ROOT / "params.yaml", "--json")
 
     report = read_json(tmp_path / "exports" / "dsn.pt2.json")
     assert sorted(path.name for path in out.parent.iterdir()) == ["dsn.pt2", "dsn.pt2.json"]
-    assert told.startswith(f"{out}: ")
+    assert json.loads(told) == report
+    assert shown(report, out).startswith(f"{out}: ")
     assert report["parity"]["clips"] == 8
     assert report["parity"]["keypoints_px"]["max"] < 0.01
     assert report["inputs"] == {"keyframe": ["batch", 3, 64, 48], "supporting": ["batch", 4, 3, 64, 48]}

@@ -1,10 +1,13 @@
+import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from typer.testing import CliRunner
 
+from pipeline.__main__ import app
 from pipeline.refusal import Refusal
 from pipeline.release import origin
 from pipeline.tracking.config import TrackingConfig
@@ -15,6 +18,7 @@ from pipeline.tracking.server import connect
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
 
+ROOT = Path(__file__).parents[3]
 LOCK = """schema: '2.0'
 stages:
   shard:
@@ -108,6 +112,21 @@ def test_lineage_prints_tags_and_the_commands_that_bring_a_version_back(
         "  cp restored/lineage/* .\n"
         "  dvc checkout"
     )
+
+
+@pytest.mark.parametrize("which", ["version", "data", "verify"])
+def test_the_verb_lineage_tells_the_same_as_json(made: Version, tracking: TrackingConfig, which: str) -> None:
+    given, wanted = {
+        "version": (["candidate"], origin.facts(tracking, "candidate")),
+        "data": (["--data", "11.dir"], {"versions": [f"{tracking.model} version 1: dvc.out.train"]}),
+        "verify": ([made.version, "--verify"], {"different": []}),
+    }[which]
+    where = ["--set", f"tracking.uri={tracking.uri}", "--set", f'tracking.model="{tracking.model}"']
+
+    done = CliRunner().invoke(app, ["lineage", *given, "--params", str(ROOT / "params.yaml"), *where, "--json"])
+
+    assert done.exit_code == 0
+    assert json.loads(done.stdout) == wanted
 
 
 def test_what_is_as_it_was_registered_differs_in_nothing(made: Version, tracking: TrackingConfig) -> None:

@@ -8,7 +8,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from pipeline.__main__ import app
 from pipeline.artifacts import BoxSource
 from pipeline.refusal import Refusal
 from pipeline.release.gate import GateConfig, from_tags
@@ -147,6 +149,16 @@ def test_a_rollback_undoes_a_promotion_and_another_one_undoes_it(tracking: Track
     assert decisions(find(tracking, alias="previous")) == ["promoted", "rolled back"]
     rollback(tracking)
     assert holders(tracking) == {"champion": "2", "previous": "1"}
+
+
+def test_the_verb_rollback_tells_as_json_what_it_did(tracking: TrackingConfig, version: Add) -> None:
+    for ap in (60.0, 62.0):
+        promote(tracking, LIMITS, version=version().version, **metrics(ap=ap))
+    where = ["--set", f"tracking.uri={tracking.uri}", "--set", f'tracking.model="{tracking.model}"']
+
+    done = CliRunner().invoke(app, ["rollback", "--params", str(ROOT / "params.yaml"), *where, "--json"])
+
+    assert json.loads(done.stdout) == {"done": "version 1 is champion again in place of version 2"}
 
 
 def test_without_a_previous_champion_there_is_nothing_to_roll_back(tracking: TrackingConfig, version: Add) -> None:

@@ -47,6 +47,13 @@ def test_a_presets_changes_are_printed_from_any_folder(tmp_path: Path, monkeypat
     assert none == "params.yaml holds the preset drawn already\n"
 
 
+def test_a_presets_changes_can_be_had_as_json() -> None:
+    changes = json.loads(run("diff", "posetrack18", "--json", *WHERE, "--presets", str(ROOT / "presets")))
+
+    assert changes["model.encoder.width"] == [96, 256]
+    assert "model.clip.offsets" not in changes
+
+
 def test_single_values_are_shown_as_set() -> None:
     assert run("show", "train.steps", "--set", "train.steps=700", *WHERE) == "train.steps: 700\n"
     with pytest.raises(Refusal, match=r"--set: train.stps is not a known key \(did you mean `train.steps`\?\)"):

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from pipeline import params
-from pipeline.artifacts import write_text
+from pipeline.artifacts import read_json, write_text
 from tests.world.clone import executed
 
 ROOT = Path(__file__).parents[1]
@@ -22,6 +22,16 @@ STAGES: dict[str, dict[str, Any]] = params.read(ROOT / "dvc.yaml")["stages"]
 PACKAGES = ("dsn", "pipeline", "stages")
 CACHES = (".ray",)
 """What a stage may leave in its working folder beside its outs."""
+TOLD_IN = {
+    "draw": "data/drawn/config.json",
+    "prepare": "data/index/checks.json",
+    "tune": "tune/best.json",
+    "evaluate": "evaluation/metrics.json",
+    "stress": "stress/metrics.json",
+    "promote": "promotion.json",
+    "report": "report/config.json",
+}
+"""Where stages say what was in force: under `config`, or in a file of its own."""
 SECONDS = 400.0
 """Behind this a stage hangs: with the tests' small params, and cores of its own, it takes less than a minute."""
 
@@ -76,6 +86,35 @@ def test_a_stage_needs_nothing_but_what_it_declares(name: str, world: World, els
     strange = [path for path in files_below(folder) - before if not is_below(path, (*outs, *CACHES))]
     assert not strange, "files were written that are no outs"
     assert not [path for path in files_below(elsewhere) if not declared(path)], "files were left outside the folder"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", STAGES)
+def test_what_a_stage_leaves_says_with_which_params_it_was_made(name: str, world: World) -> None:
+    section = "train" if name == "control" else name
+    in_force = {key: value for key, value in world.params.get(section, {}).items() if not isinstance(value, dict)}
+
+    said = stated(name, world.outs)
+
+    assert {key: said[key] for key in in_force} == in_force
+
+
+def stated(name: str, outs: Mapping[str, Path]) -> Any:
+    """What a stage's outs say of its own section, or the run's whole config where it has none."""
+
+    def read(path: str) -> Any:
+        return read_json(source_of(path, outs))
+
+    match name:
+        case "shard":
+            return read("data/shards/train/manifest.json")["recipe"]["shard"]
+        case "pretrain" | "control" | "train":
+            return json.loads(read(f"{name}/run.json")["tags"]["config"])["train"]
+        case "register":
+            return json.loads(read("registered.json")["tags"]["config"])
+        case _:
+            told = read(TOLD_IN[name])
+            return told.get("config", told)[name]
 
 
 def declared(path: Path) -> bool:

@@ -6,6 +6,9 @@ BIN := .venv/bin
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --no-deps
 STAMP := .venv/.installed
 SIDE_BY_SIDE := --numprocesses=logical --maxprocesses=8
+# Slow tests that wait for imports, servers and a browser more than they compute, and bear others beside them.
+WAITING := $(addprefix tests/,test_isolation.py test_registry_page.py test_tutorial.py stages \
+	$(addprefix pipeline/,export inference release report tracking))
 
 # Nothing phones home: DVC, Ray and MLflow each have their own switch.
 export DVC_NO_ANALYTICS := 1
@@ -47,8 +50,8 @@ test: $(STAMP)  ## the fast tests
 	$(BIN)/python -m pytest -m "not slow" $(SIDE_BY_SIDE)
 
 test-slow: $(STAMP)  ## the slow tests: real Ray clusters, the whole DAG, real frames
-	$(BIN)/python -m pytest -m slow tests/dsn $(SIDE_BY_SIDE)
-	$(BIN)/python -m pytest -m slow --ignore=tests/dsn
+	$(BIN)/python -m pytest -m slow tests/dsn $(WAITING) $(SIDE_BY_SIDE) --dist=loadfile
+	$(BIN)/python -m pytest -m slow $(addprefix --ignore=,tests/dsn $(WAITING))
 
 check: $(STAMP)  ## lint, format, types and import contracts
 	$(BIN)/ruff check

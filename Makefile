@@ -6,7 +6,7 @@ BIN := .venv/bin
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --no-deps
 STAMP := .venv/.installed
 SIDE_BY_SIDE := --numprocesses=logical --maxprocesses=8
-# Slow tests that wait for imports, servers and a browser more than they compute, and bear others beside them.
+# Slow tests that bear others beside them: they measure no time, share no network and count no processes of the machine.
 WAITING := $(addprefix tests/,test_isolation.py test_registry_page.py test_tutorial.py stages \
 	$(addprefix pipeline/,export inference release report tracking))
 

@@ -14,12 +14,11 @@ from dsn.skeleton import POSETRACK
 from pipeline.artifacts import sha256
 from pipeline.refusal import Refusal
 from pipeline.tracking.config import TrackingConfig
-from pipeline.tracking.registry import Version, point
 from stages import evaluate, stress
 from tests.world.clips import model_config, pack
-from tests.world.registry import database, model, random_network, tracking, trained, version
+from tests.world.registry import addresses, database, model, random_network, tracking, trained, version
 
-__all__ = ["database", "model", "random_network", "tracking", "trained", "version"]
+__all__ = ["addresses", "database", "model", "random_network", "tracking", "trained", "version"]
 
 ROOT = Path(__file__).parents[2]
 STAGES: dict[str, Callable[..., None]] = {"evaluate": evaluate.main, "stress": stress.main}
@@ -83,38 +82,20 @@ def numbers(
 
 @pytest.mark.slow
 def test_the_same_numbers_come_out_by_an_alias_a_version_and_a_folder(
-    tracking: TrackingConfig,
-    version: Callable[[], Version],
-    random_network: Path,
-    numbers: Numbers,
-    monkeypatch: pytest.MonkeyPatch,
+    addresses: tuple[str, ...], numbers: Numbers
 ) -> None:
-    added = version()
-    point(tracking, alias="champion", version=added.version)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", str(tracking.uri))
-
-    found = [numbers(f"models:/{added.name}{which}") for which in ("@champion", f"/{added.version}")]
-    found.append(numbers(random_network))
+    found = [numbers(address) for address in addresses]
 
     assert found == [found[0]] * 3
     assert found[0]["people"] > 0
 
 
-@pytest.mark.parametrize(
-    "form", ["models:/{name}@champion", "models:/{name}/{version}", "{folder}"], ids=["alias", "version", "folder"]
-)
+@pytest.mark.parametrize("which", range(3), ids=["alias", "version", "folder"])
 def test_a_model_found_by_each_form_of_address_comes_to_the_shards(
-    look_at: Callable[[Path | str], None],
-    tracking: TrackingConfig,
-    version: Callable[[], Version],
-    random_network: Path,
-    form: str,
+    look_at: Callable[[Path | str], None], addresses: tuple[str, ...], which: int
 ) -> None:
-    added = version()
-    point(tracking, alias="champion", version=added.version)
-
     with pytest.raises(Refusal, match=r"^absent/manifest\.json: no such file"):
-        look_at(form.format(name=added.name, version=added.version, folder=random_network))
+        look_at(addresses[which])
 
 
 def test_in_a_clone_with_another_registry_the_version_is_absent_and_to_be_registered(

@@ -13,7 +13,7 @@ from dsn.network import build
 from dsn.skeleton import POSETRACK
 from pipeline.tracking.config import TrackingConfig
 from pipeline.tracking.registration import register
-from pipeline.tracking.registry import Version
+from pipeline.tracking.registry import Version, point
 from pipeline.tracking.runs import start_run
 from pipeline.tracking.server import connect
 from tests.world.clips import model_config
@@ -94,3 +94,17 @@ def version(tracking: TrackingConfig, model: Path, trained: Callable[[], str]) -
         return register(tracking, model, run_id=trained(), tags={"data.train": "d1"}, card="card", alias="candidate")
 
     return add
+
+
+@pytest.fixture
+def addresses(
+    tracking: TrackingConfig,
+    version: Callable[[], Version],
+    random_network: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> tuple[str, str, str]:
+    """One network by an alias, a version and a folder; verbs and stages find the registry."""
+    added = version()
+    point(tracking, alias="champion", version=added.version)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", str(tracking.uri))
+    return f"models:/{added.name}@champion", f"models:/{added.name}/{added.version}", str(random_network)

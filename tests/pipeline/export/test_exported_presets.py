@@ -1,4 +1,4 @@
-"""Networks of presets can be exported in both formats, and one that cannot be traced is refused."""
+"""Every preset's network can be exported, many in both formats, and one that cannot be traced is refused."""
 
 from pathlib import Path
 
@@ -14,10 +14,10 @@ from pipeline.export.formats import FORMATS
 from pipeline.export.graphs import Graph, traced, whole
 from pipeline.export.parity import compare
 from pipeline.refusal import Refusal
-from tests.world.networks import TRANSFORMER, model_config
+from tests.world.networks import PRESETS, TRANSFORMER, model_config
 
-PRESETS = ("dsn", "first_version", "v3_2", "gated", "causal", "mean_fusion", "single_stream", "single_frame")
-"""Each with parts that the others lack; the presets of the ablation leave parts of these out."""
+IN_ONNX = {"causal", "dsn", "first_version", "gated", "mean_fusion", "single_frame", "single_stream", "v3_2"}
+"""Converted to ONNX as well, which takes most of the time: the line of the method, and other ways to fuse."""
 
 
 class Patches(nn.Module):
@@ -47,7 +47,7 @@ def small_network(preset: str) -> Loaded:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("preset", PRESETS)
-def test_a_presets_network_answers_as_pytorch_does_in_both_formats(preset: str, tmp_path: Path) -> None:
+def test_every_presets_network_answers_as_pytorch_does(preset: str, tmp_path: Path) -> None:
     loaded = small_network(preset)
     generator = torch.Generator().manual_seed(1)
     clips = torch.randint(256, (3, 5, 3, *loaded.config.input_size), dtype=torch.uint8, generator=generator)
@@ -55,11 +55,14 @@ def test_a_presets_network_answers_as_pytorch_does_in_both_formats(preset: str, 
 
     gaps = {}
     for kind, writing in FORMATS.items():
+        if kind == "onnx" and preset not in IN_ONNX:
+            continue
         writing.write(graph, tmp_path / f"{preset}{writing.suffix}", {})
         gaps[kind] = compare(writing.open(tmp_path / f"{preset}{writing.suffix}"), loaded, clips)
 
-    assert {kind: gap.heatmaps.max < 1e-5 for kind, gap in gaps.items()} == {"onnx": True, "torch": True}
-    assert {kind: gap.keypoints_px.max < 0.01 for kind, gap in gaps.items()} == {"onnx": True, "torch": True}
+    assert len(gaps) == (2 if preset in IN_ONNX else 1)
+    assert max(gap.heatmaps.max for gap in gaps.values()) < 1e-5
+    assert max(gap.keypoints_px.max for gap in gaps.values()) < 0.01
 
 
 class ByNumber(nn.Module):

@@ -6,13 +6,11 @@ from typer.testing import CliRunner
 
 from pipeline.__main__ import app
 from pipeline.artifacts import sha256
-from pipeline.tracking.config import TrackingConfig
-from pipeline.tracking.registry import Version, point
 from tests.world import registry
 from tests.world.footage import drawn_frames, write_images
-from tests.world.registry import database, random_network, tracking, trained, version
+from tests.world.registry import addresses, database, random_network, tracking, trained, version
 
-__all__ = ["database", "random_network", "tracking", "trained", "version"]
+__all__ = ["addresses", "database", "random_network", "tracking", "trained", "version"]
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
 
@@ -20,22 +18,12 @@ model = registry.model
 
 
 def test_an_alias_a_version_and_a_folder_predict_the_same(
-    tracking: TrackingConfig,
-    version: Callable[[], Version],
-    random_network: Path,
-    write_boxes: Callable[..., Path],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    addresses: tuple[str, ...], write_boxes: Callable[..., Path], tmp_path: Path
 ) -> None:
-    added = version()
-    point(tracking, alias="champion", version=added.version)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", str(tracking.uri))
     frames = write_images(tmp_path / "walk", drawn_frames(5))
     boxes = write_boxes(*((frame, 5, 20, 40, 60) for frame in range(5)))
 
-    for number, address in enumerate(
-        (f"models:/{added.name}@champion", f"models:/{added.name}/{added.version}", random_network)
-    ):
+    for number, address in enumerate(addresses):
         arguments = ["predict", frames, "--model", address, "--boxes", boxes, "--out", tmp_path / f"out{number}"]
         done = CliRunner().invoke(app, [*map(str, arguments), "--no-overlay"])
         assert done.exit_code == 0, done.output

@@ -1,6 +1,8 @@
 """What MLflow's own loader fetched, checked before a network is made of it."""
 
 from pathlib import Path
+from time import sleep
+from typing import Any
 
 from mlflow.store.artifact.models_artifact_repo import REGISTERED_MODEL_META_FILE_NAME
 from mlflow.tracking import MlflowClient
@@ -8,6 +10,9 @@ from mlflow.tracking import MlflowClient
 from pipeline import params
 from pipeline.refusal import Refusal
 from pipeline.tracking.contents import DIGESTS, registered_network, verify
+
+PAUSE_SECONDS = 0.02
+PAUSES = 100
 
 
 def verify_fetched(folder: Path) -> None:
@@ -19,9 +24,22 @@ def verify_fetched(folder: Path) -> None:
     note = folder.parents[1] / REGISTERED_MODEL_META_FILE_NAME
     if not note.is_file():
         return
-    told = params.read(note)
+    told = _told(note)
     name, version = str(told["model_name"]), str(told["model_version"])
     tags = MlflowClient().get_model_version(name, version).tags
     if DIGESTS not in tags:
         raise Refusal(f"{name} version {version} has no tag {DIGESTS}: it was not registered by `dvc repro register`")
     verify(folder, registered_network(tags), what=f"{name} version {version}")
+
+
+def _told(note: Path) -> dict[str, Any]:
+    """What MLflow noted: `model_name` and `model_version`.
+
+    It writes the note anew at every load, and where it reads a local store in place, all processes share one: while
+    another one is at it, the note is empty.
+    """
+    for _ in range(PAUSES):
+        if note.stat().st_size:
+            return params.read(note)
+        sleep(PAUSE_SECONDS)
+    raise Refusal(f"{note}: got an empty file, wanted the version that MLflow notes while it loads one; load it again")

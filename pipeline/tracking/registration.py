@@ -100,9 +100,7 @@ def _add(
             "sha256": sha256(model / "network.safetensors"),
             DIGESTS: json.dumps(digests(package), sort_keys=True),
         }
-    client.create_model_version(
-        config.model, f"runs:/{keeper}/{FOLDER}", keeper, tags={**tags, **own}, description=card
-    )
+    client.create_model_version(config.model, _place(client, keeper), keeper, tags={**tags, **own}, description=card)
     version = _complete(client, config.model, run_id)
     if version is None:
         raise Refusal(f"{config.model}: somebody else removed the version of run {run_id}; run `dvc repro register`")
@@ -123,6 +121,16 @@ def _keeper(client: MlflowClient, config: TrackingConfig, run_id: str, *, tags: 
     made = client.create_run(experiment, run_name="registered", tags={**tags, TRAINED_BY: run_id})
     client.set_terminated(made.info.run_id, "FINISHED")
     return str(made.info.run_id)
+
+
+def _place(client: MlflowClient, run_id: str) -> str:
+    """Where MLflow's loader finds the stored files.
+
+    What it finds by a run it copies at every load, raw weights and all, into a folder that it never removes. What lies
+    in a folder of this host it reads where it is.
+    """
+    root = str(client.get_run(run_id).info.artifact_uri)
+    return f"{root}/{FOLDER}" if root.startswith("file:") else f"runs:/{run_id}/{FOLDER}"
 
 
 def _store(client: MlflowClient, config: TrackingConfig, model: Path, *, package: Path, run_id: str) -> None:

@@ -1,5 +1,7 @@
 """A registered version as MLflow's own loader gives it."""
 
+import tempfile
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,6 +15,7 @@ from dsn.checkpoint import load
 from pipeline.evaluation.predict import heatmaps, locate, read
 from pipeline.refusal import Refusal
 from pipeline.shards.crop import region, upright, warp
+from pipeline.tracking import download
 from pipeline.tracking.config import TrackingConfig
 from pipeline.tracking.package import example
 from pipeline.tracking.registry import Version, point
@@ -96,3 +99,56 @@ def test_mlflow_too_opens_no_pickle(uri: str, tracking: TrackingConfig) -> None:
 
     with pytest.raises(Refusal, match=r"version 1: network\.safetensors: got sha256"):
         pyfunc.load_model(uri)
+
+
+def test_what_a_local_store_holds_is_read_where_it_is(
+    uri: str, tracking: TrackingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+
+    pyfunc.load_model(uri).predict(clip(1))
+
+    assert [path for path in temporary.rglob("*") if path.suffix == ".safetensors"] == []
+    assert (stored(tracking).parents[1] / "registered_model_meta").is_file()
+
+
+def test_a_version_that_was_registered_by_its_runs_address_still_loads(uri: str, tracking: TrackingConfig) -> None:
+    client = connect(tracking)
+    first = client.get_model_version_by_alias(tracking.model, "champion")
+    older = client.create_model_version(
+        tracking.model, f"runs:/{first.run_id}/package", first.run_id, tags=dict(first.tags)
+    )
+
+    found = pyfunc.load_model(f"models:/{tracking.model}/{older.version}").predict(clip(1))
+
+    np.testing.assert_array_equal(found["scores"], pyfunc.load_model(uri).predict(clip(1))["scores"])
+
+
+def test_a_note_that_another_process_is_writing_is_waited_for(uri: str, tracking: TrackingConfig) -> None:
+    pyfunc.load_model(uri)
+    weights = stored(tracking)
+    note = weights.parents[1] / "registered_model_meta"
+    text = note.read_text()
+    note.write_text("")
+    writer = threading.Timer(3 * download.PAUSE_SECONDS, note.write_text, [text])
+    writer.start()
+
+    download.verify_fetched(weights)
+
+    writer.join()
+    (weights / "planted.pkl").write_bytes(b"planted")
+    with pytest.raises(Refusal, match=r"version 1: the file planted\.pkl was added"):
+        download.verify_fetched(weights)
+
+
+def test_a_note_that_stays_empty_says_nothing_and_nothing_is_opened(
+    uri: str, tracking: TrackingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pyfunc.load_model(uri)
+    monkeypatch.setattr(download, "PAUSES", 2)
+    (stored(tracking).parents[1] / "registered_model_meta").write_text("")
+
+    with pytest.raises(Refusal, match="registered_model_meta: got an empty file, wanted the version"):
+        download.verify_fetched(stored(tracking))

@@ -5,9 +5,11 @@ RANK and WORLD_SIZE say which, as under torchrun.
 
 import dataclasses
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -27,24 +29,42 @@ from pipeline.training.worker import resume, together
 from tests.world.noise import Noise, tiny_recipe
 
 SHARES = 3
+PULSES = """
+while read -t 0.004; [ $? -gt 128 ]; do
+    kill -STOP "$1"; sleep 0.1; kill -CONT "$1"
+done
+"""
+"""Lets a process run for less than a tenth of the time, until the input ends; the end leaves it running."""
 
 
 class Dealt(Noise):
-    """A rank's shares of batches of noise; `waits` are seconds before each step of the second epoch."""
+    """A rank's shares of batches of noise.
 
-    shares = SHARES
+    Each step of the second epoch begins after a wait of so many seconds; `slowed` slows all that the process does in
+    that epoch.
+    """
 
-    def __init__(self, rank: int, world: int, *, waits: float = 0) -> None:
-        self._rank, self._own, self._waits = rank, range(rank, SHARES, world), waits
+    def __init__(self, rank: int, world: int, *, shares: int = SHARES, waits: float = 0, slowed: bool = False) -> None:
+        self.shares, self._rank, self._own = shares, rank, range(rank, shares, world)
+        self._waits, self._is_slowed = waits, slowed
 
     def training(self, epoch: int, first_step: int) -> Iterator[tuple[ClipBatch, ...]]:
-        for step in range(first_step, self.steps_per_epoch):
-            time.sleep(self._waits if epoch == 1 else 0)
-            yield tuple(self.batch(1000 * epoch + 10 * step + share) for share in self._own)
+        is_second = epoch == 1
+        with slowed() if is_second and self._is_slowed else nullcontext():
+            for step in range(first_step, self.steps_per_epoch):
+                time.sleep(self._waits if is_second else 0)
+                yield tuple(self.batch(1000 * epoch + 10 * step + share) for share in self._own)
 
     def select(self) -> Iterator[ClipBatch]:
         if self._rank == 0:
             yield self.batch(7)
+
+
+@contextmanager
+def slowed() -> Iterator[None]:
+    """Stop this process by SIGSTOP and let it go on, again and again: it is more than ten times as slow."""
+    with subprocess.Popen(["bash", "-c", PULSES, "pulses", str(os.getpid())], stdin=subprocess.PIPE):
+        yield  # the end closes the input first
 
 
 class Told:
@@ -72,12 +92,16 @@ def main(folder: Path, *, rank: int, world: int) -> None:
     torch.set_num_threads(1)
     if world > 1:
         distributed.init_process_group("gloo")
-    kept = {
+    kept: dict[str, Any] = {
         "gradient": gradient(rank, world),
         "changed": changed_by_resuming(folder, rank=rank, world=world),
         "agreed": agreed(rank, world),
-        "paced": paced(rank, world),
     }
+    if world < 3:
+        kept["compiled"] = compiled(rank, world)
+    if world == 2:
+        faults: dict[str, dict[str, Any]] = {"waiting": {"waits": 1.0}, "slowed": {"slowed": True}, "alike": {}}
+        kept |= {name: paced(rank, **fault) for name, fault in faults.items()}
     torch.save(kept, folder / f"{rank}.pt")
 
 
@@ -128,11 +152,22 @@ def agreed(rank: int, world: int) -> list[list[float]]:
     return [module.get_buffer("statistics").tolist() for module in (bare(run.network), run.average.module)]
 
 
-def paced(rank: int, world: int) -> tuple[list[str], list[Row]]:
-    """What is told and noted while rank 1 waits for its data."""
+def compiled(rank: int, world: int) -> tuple[list[float], list[float]]:
+    """The losses of a run whose network is compiled, and of one whose network is not."""
+    torch.compiler.set_default_backend("aot_eager")  # all of compilation but the slow part, which writes the kernels
+    losses = []
+    for is_compiled in (True, False):
+        run = fresh(world, compile=is_compiled, log_every=1)
+        fit(run, Dealt(rank, world), Told(), rank=rank)
+        losses.append([row["loss"] for row in run.history if "loss" in row])
+    return losses[0], losses[1]
+
+
+def paced(rank: int, **fault: Any) -> tuple[list[str], list[Row]]:
+    """What is told and noted of two ranks that have as much to do each, while rank 1 meets a fault of `Dealt`."""
     told = Told()
-    data = Dealt(rank, world, waits=1.0 if rank == 1 else 0)
-    fit(fresh(world, steps=12, log_every=2, evaluate_every=12), data, told, rank=rank)
+    data = Dealt(rank, 2, shares=2, **(fault if rank == 1 else {}))
+    fit(fresh(2, steps=12, log_every=2, evaluate_every=12), data, told, rank=rank)
     return told.notices, told.rows
 
 

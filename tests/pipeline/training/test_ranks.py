@@ -1,6 +1,7 @@
 """Ranks, each a process of its own, train as one process does."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -56,14 +57,39 @@ def test_ranks_agree_on_the_statistics_of_rank_0_before_they_evaluate(seen: dict
         assert rank["agreed"] == [[0.0] * 3, [10.0] * 3]
 
 
-def test_a_rank_that_waits_for_its_data_is_told_of_once_and_the_time_of_all_is_accounted_for(
-    seen: dict[int, Seen],
-) -> None:
-    (notices, rows), (slow, _) = (rank["paced"] for rank in seen[2])
+@pytest.mark.parametrize("fault", ["waiting", "slowed"])
+def test_a_slow_rank_is_named_once_and_the_time_of_all_is_accounted_for(fault: str, seen: dict[int, Seen]) -> None:
+    (notices, rows), (slow, _) = (rank[fault] for rank in seen[2])
 
     assert notices == []
     assert len(slow) == 1
     assert slow[0].startswith("step 6: rank 1 (process ")
     times = [{name: value for name, value in row.items() if name.startswith("time/")} for row in rows if "loss" in row]
     assert [sum(one.values()) for one in times] == pytest.approx([1.0] * 6)
-    assert times[2]["time/ranks"] > times[2]["time/data"]  # rank 0 waits where rank 1 sleeps
+    assert times[2]["time/ranks"] > times[2]["time/data"] + times[2]["time/compute"]  # rank 0 waits for rank 1
+
+
+def test_a_slow_rank_is_told_apart_by_whether_it_waits_for_data_or_computes(seen: dict[int, Seen]) -> None:
+    [waiting], [slowed] = seen[2][1]["waiting"][0], seen[2][1]["slowed"][0]
+
+    assert share_of_data(waiting) > 0.5
+    assert share_of_data(slowed) < 0.5
+
+
+def share_of_data(notice: str) -> float:
+    """How much of a rank's time goes into waiting for its data."""
+    found = re.search(r"it needs ([\d.]+) s a step, ([\d.]+) s of them for data", notice)
+    assert found is not None, notice
+    return float(found[2]) / float(found[1])
+
+
+def test_of_ranks_that_are_equally_fast_none_is_named(seen: dict[int, Seen]) -> None:
+    assert [notices for rank in seen[2] for notices, _ in [rank["alike"]]] == [[], []]
+
+
+@pytest.mark.parametrize("world", [1, 2])
+def test_a_network_that_is_compiled_learns_what_it_would_learn_as_it_is(world: int, seen: dict[int, Seen]) -> None:
+    for rank in seen[world]:
+        fast, plain = rank["compiled"]
+        assert len(fast) == 8
+        assert fast == pytest.approx(plain, rel=1e-5)

@@ -30,10 +30,20 @@ def refuse_place(out: Path, kind: Format) -> None:
         raise Refusal(f"{out}: got a file that exists, wanted a new one; choose another --out")
 
 
-def export(loaded: Loaded, out: Path, config: ExportConfig, *, kind: Format, clips: Clips) -> dict[str, Any]:
+def export(
+    loaded: Loaded, out: Path, config: ExportConfig, *, kind: Format, clips: Clips, weights: str
+) -> dict[str, Any]:
     """Write what gives the network's final heatmaps as one file; gives a report.
 
     The file gets its name only when it was compared.
+
+    Args:
+        loaded: the network.
+        out: the new file.
+        config: how far its answers may be from PyTorch's.
+        kind: its format.
+        clips: what both are shown.
+        weights: SHA-256 of the network's, by which the file tells whose it is.
 
     Raises:
         Refusal: `out` has another ending or exists, the network cannot be traced, or the answers are farther apart than
@@ -44,10 +54,11 @@ def export(loaded: Loaded, out: Path, config: ExportConfig, *, kind: Format, cli
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
         file = Path(folder, out.name)
-        writing.write(traced(graph, name=str(out)), file, _facts(loaded))
+        writing.write(traced(graph, name=str(out)), file, _facts(loaded, weights))
         parity = compare(writing.open(file), loaded, clips)
         refuse_far(parity, config, name=str(out), left="no file was left")
-        report = _report(loaded, graph, parity, kind=kind) | {"sha256": sha256(file), "bytes": file.stat().st_size}
+        report = _report(loaded, graph, parity, kind=kind) | _facts(loaded, weights)
+        report |= {"sha256": sha256(file), "bytes": file.stat().st_size}
         file.replace(out)
     return report
 
@@ -73,12 +84,13 @@ def refuse_far(parity: Parity, config: ExportConfig, *, name: str, left: str) ->
             )
 
 
-def _facts(loaded: Loaded) -> dict[str, object]:
-    """What travels in the file: all that its inputs and heatmaps mean."""
+def _facts(loaded: Loaded, weights: str) -> dict[str, object]:
+    """What travels in the file: all that its inputs and heatmaps mean, and whose they are."""
     return {
         "model.json": asdict(loaded.config),
         "skeleton.json": skeletons.to_dict(loaded.skeleton),
         "pixels.json": {"order": "RGB", "mean": MEAN, "std": STD},
+        "weights": weights,
     }
 
 
@@ -91,5 +103,4 @@ def _report(loaded: Loaded, graph: Graph, parity: Parity, *, kind: Format) -> di
         "outputs": {graph.output: ["batch", joints, *size]},
         "parity": asdict(parity),
         "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
-        **_facts(loaded),
     }

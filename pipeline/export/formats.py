@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import onnxruntime
 import torch
@@ -58,8 +58,19 @@ def write_onnx(graph: Traced, path: Path, facts: Mapping[str, object]) -> None:
     program.save(path, external_data=False)
 
 
-def open_onnx(path: Path) -> Run:
-    """An ONNX file in onnxruntime, with as many threads as torch has."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnnxFile:
+    """An ONNX file in onnxruntime."""
+
+    run: Run
+    inputs: tuple[str, ...]
+    """Their names, in order."""
+    facts: Mapping[str, Any]
+    """What travels in it."""
+
+
+def read_onnx(path: Path) -> OnnxFile:
+    """A file that `write_onnx` wrote, on the CPU with as many threads as torch has."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
@@ -69,7 +80,13 @@ def open_onnx(path: Path) -> Run:
         given = {name: value.contiguous().numpy() for name, value in zip(names, inputs, strict=True)}
         return torch.from_numpy(session.run(None, given)[0])
 
-    return run
+    facts = session.get_modelmeta().custom_metadata_map
+    return OnnxFile(run=run, inputs=(*names,), facts={name: json.loads(value) for name, value in facts.items()})
+
+
+def open_onnx(path: Path) -> Run:
+    """How an ONNX file is run."""
+    return read_onnx(path).run
 
 
 def write_pt2(graph: Traced, path: Path, facts: Mapping[str, object]) -> None:

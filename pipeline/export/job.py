@@ -42,7 +42,7 @@ def export_model(order: ExportOrder, *, params_file: Path) -> dict[str, Any]:
     loaded, digest = load_for_user(order.model, params_file)
     clips = _clips(order, loaded, config, params_file=params_file)
     asked = {"model": order.model, "format": order.kind, "shards": order.shards, "export": asdict(config)}
-    report = export(loaded, order.out, config, kind=order.kind, clips=clips) | {"config": asked, "weights": digest}
+    report = export(loaded, order.out, config, kind=order.kind, clips=clips, weights=digest) | {"config": asked}
     write_json(report_beside(order.out), report)
     return report
 

@@ -22,16 +22,16 @@ EngineName = Literal["torch", "onnx"]
 
 @runtime_checkable
 class Engine(Protocol):
-    """A network that tokens can be kept of."""
+    """A network that works once a frame, where it can, and keeps what came of it: tokens, or the pixels themselves."""
 
     offsets: tuple[int, ...]
     """Of the supporting frames; none for a network of one frame."""
 
-    def encode(self, pixels: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B N C"]:
-        """Tokens of normalised crops."""
+    def encode(self, pixels: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B ..."]:
+        """What is kept of normalised crops."""
 
-    def answer(self, shown: Float[Tensor, "B N C"], supporting: Float[Tensor, "B S N C"]) -> Float[Tensor, "B K h w"]:
-        """The final heatmaps, from tokens of keyframes and of their supporting frames."""
+    def answer(self, shown: Float[Tensor, "B ..."], supporting: Float[Tensor, "B S ..."]) -> Float[Tensor, "B K h w"]:
+        """The final heatmaps, from what was kept of keyframes and of their supporting frames."""
 
 
 def offsets_read(loaded: Loaded) -> tuple[int, ...]:
@@ -89,14 +89,22 @@ def _run(graph: Graph, path: Path) -> Run:
     return open_onnx(path)
 
 
-def checked(engine: Engine, loaded: Loaded, config: ExportConfig, *, clips: Clips) -> Parity:
+def checked(engine: Engine, loaded: Loaded, config: ExportConfig, *, clips: Clips, name: str, left: str) -> Parity:
     """How far an engine's answers are from those of the network it was made of, frame by frame as `predict` asks it.
+
+    Args:
+        engine: answers.
+        loaded: the network.
+        config: how far they may be.
+        clips: what both are shown.
+        name: whose answers, for the message.
+        left: what is left to the user, for its end.
 
     Raises:
         Refusal: they are farther apart than the config allows.
     """
     parity = compare(_whole(engine), loaded, clips)
-    refuse_far(parity, config, name="--engine onnx", left="--engine torch runs the network itself")
+    refuse_far(parity, config, name=name, left=left)
     return parity
 
 

@@ -7,18 +7,15 @@ from pathlib import Path
 from time import monotonic, perf_counter
 from typing import Any, Literal
 
-from dsn.checkpoint import Loaded
 from dsn.streaming import look_ahead
-from pipeline import params
 from pipeline.artifacts import write_json
-from pipeline.drawn.config import DrawConfig
-from pipeline.export.clips import drawn_clips
-from pipeline.export.config import ExportConfig
 from pipeline.inference.boxes import Entry, boxes_of, read_entries
 from pipeline.inference.detector import Kind, TorchvisionDetector
-from pipeline.inference.engine import Engine, EngineName, build_engine, checked, offsets_read
+from pipeline.inference.engine import EngineName
+from pipeline.inference.exported import FileEngine
 from pipeline.inference.footage import Footage, find_footage
 from pipeline.inference.interruption import interruptible
+from pipeline.inference.network import Running, open_network
 from pipeline.inference.outputs import outputs
 from pipeline.inference.pace import Pace, latencies
 from pipeline.inference.people import Posed
@@ -26,7 +23,6 @@ from pipeline.inference.predict import Finder, from_detector, from_file, predict
 from pipeline.inference.reading import Reader
 from pipeline.inference.smoothing import Smoothing, smoothed
 from pipeline.refusal import Refusal
-from pipeline.tracking.models import load_for_user
 
 RECORD = "run.json"
 BATCH = 32
@@ -37,8 +33,10 @@ BATCH = 32
 class PredictConfig:
     """What the user asked for; written beside the outputs."""
 
-    model: str
-    """Its address, see `pipeline.tracking.address`."""
+    model: str | None
+    """Its address, see `pipeline.tracking.address`; None where a file is enough."""
+    onnx: Path | None
+    """A file that `export` wrote, to run in the model's place."""
     boxes: Path | Literal["detect"]
     """A file, or `detect`."""
     detector: Kind
@@ -68,6 +66,8 @@ class PredictConfig:
             raise Refusal("--boxes detect: got no --detector-weights, wanted a file that torchvision published")
         if self.engine == "onnx" and self.device != "cpu":
             raise Refusal(f"--engine onnx: got --device {self.device}, wanted cpu; or --engine torch")
+        if self.onnx is not None and self.engine != "onnx":
+            raise Refusal(f"--onnx: got --engine {self.engine}, wanted onnx; or no file")
         if not self.fps > 0:
             raise Refusal(f"--fps: got {self.fps}, wanted more than 0")
 
@@ -86,13 +86,13 @@ def predict_all(sources: Sequence[str], out: Path, config: PredictConfig, *, par
         raise Refusal(f"{out}: got a folder with files in it, wanted a new or an empty one; choose another --out")
     found = find_footage(sources, fps=config.fps)
     entries = read_entries(config.boxes) if isinstance(config.boxes, Path) else []
-    loaded, digest = load_for_user(config.model, params_file)
-    _refuse_late(config, loaded)
-    engine = build_engine(config.engine, loaded, device=config.device)
-    parity = _parity(engine, loaded, params_file=params_file) if config.engine == "onnx" else None
-    work = _Work(config=config, loaded=loaded, engine=engine, out=out)
+    network = open_network(
+        config.model, config.onnx, engine=config.engine, device=config.device, params_file=params_file
+    )
+    _refuse_late(config, network)
+    work = _Work(config=config, network=network, out=out)
     finders = _finders(config, found, entries)
-    record: dict[str, Any] = {"config": _plain(config), "sha256": digest, "parity": parity, "videos": {}}
+    record: dict[str, Any] = {"config": _plain(config), **network.facts, "videos": {}}
     with interruptible() as is_wished:
         for footage, (finder, counts) in zip(found, finders, strict=True):
             if not is_wished():
@@ -103,21 +103,12 @@ def predict_all(sources: Sequence[str], out: Path, config: PredictConfig, *, par
     return record
 
 
-def _parity(engine: Engine, loaded: Loaded, *, params_file: Path) -> dict[str, Any]:
-    """How far an exported network is from PyTorch's on drawn clips, with the limits that it kept."""
-    limits = params.load(params_file, "export", into=ExportConfig)
-    drawing = params.load(params_file, "draw", into=DrawConfig)
-    clips = drawn_clips(loaded.config, number=limits.clips, seed=limits.seed, config=drawing)
-    return {**asdict(checked(engine, loaded, limits, clips=clips)), "export": asdict(limits)}
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Work:
     """What serves every video."""
 
     config: PredictConfig
-    loaded: Loaded
-    engine: Engine
+    network: Running
     out: Path
 
 
@@ -142,13 +133,12 @@ class _Tally:
 
 def _predict(work: _Work, footage: Footage, finder: Finder, *, is_wished: Callable[[], bool]) -> dict[str, Any]:
     """Write one video's files; gives what became of its frames."""
-    config, size = work.config, work.loaded.config.input_size
-    reader = Reader(work.engine, work.loaded.config, batch=BATCH)
+    config, network, size = work.config, work.network, work.network.config.input_size
+    reader = Reader(network.engine, network.config, batch=BATCH)
     batch = 1 if config.is_online else BATCH
     posed = predict(footage.frames(), finder, reader, size=size, batch=batch, is_wished=is_wished)
     tally, pace, begin = _Tally(), Pace(footage.name, total=footage.count), monotonic()
-    skeleton = work.loaded.skeleton
-    with outputs(work.out, footage, skeleton=skeleton, with_overlay=config.with_overlay) as write:
+    with outputs(work.out, footage, skeleton=network.skeleton, with_overlay=config.with_overlay) as write:
         for one in smoothed(posed, way=config.smoothing):
             tally.add(one)
             write(one)
@@ -160,19 +150,24 @@ def _predict(work: _Work, footage: Footage, finder: Finder, *, is_wished: Callab
         "unreadable": tally.unreadable,
         "frames_with_nobody": tally.with_nobody,
         "poses": tally.poses,
-        "backbone_passes": reader.encoded,
+        "backbone_passes": _passes(reader, network),
         "seconds": round(monotonic() - begin, 2),
         "latency": latencies(tally.milliseconds) if config.is_online else None,
     }
 
 
-def _refuse_late(config: PredictConfig, loaded: Loaded) -> None:
+def _passes(reader: Reader, network: Running) -> int:
+    """How often a crop went through the backbone: in a file, all of a window's for every pose."""
+    return reader.read_count * (1 + len(reader.offsets)) if isinstance(network.engine, FileEngine) else reader.encoded
+
+
+def _refuse_late(config: PredictConfig, network: Running) -> None:
     """Refuse to run a network online that waits for frames to come."""
-    offsets = offsets_read(loaded)
+    offsets = network.engine.offsets
     late = look_ahead((0, *offsets))
     if config.is_online and late:
         raise Refusal(
-            f"{config.model}: --online: got model.clip.offsets {list(offsets)}, "
+            f"{network.name}: --online: got model.clip.offsets {list(offsets)}, "
             f"whose poses come {late} frames late; wanted a causal model, trained with offsets such as [-3, -2, -1]"
         )
 

@@ -41,7 +41,7 @@ class Reader:
     offsets: tuple[int, ...]
     """Of the supporting frames."""
     encoded: int
-    """Crops that went through the backbone so far."""
+    """Crops that the engine encoded so far."""
     read_count: int
     """Poses read so far."""
 
@@ -55,7 +55,7 @@ class Reader:
         """
         self._engine, self._model, self._batch = engine, model, batch
         self.offsets = engine.offsets
-        self._tokens: dict[Key, Float[Tensor, "N C"]] = {}
+        self._tokens: dict[Key, Float[Tensor, "..."]] = {}
         self.encoded = 0
         self.read_count = 0
 

@@ -7,20 +7,30 @@ import typer
 
 from pipeline.verbs.options import PARAMS_FILE, Json, Params, Settings
 
+Model = Annotated[
+    str | None,
+    typer.Option(
+        help="models:/NAME@ALIAS, models:/NAME/VERSION, or a network's folder. Needed where there is no `--onnx`."
+    ),
+]
+Detector = Annotated[
+    Literal["fasterrcnn_mobilenet_v3_large_320_fpn", "fasterrcnn_mobilenet_v3_large_fpn", "fasterrcnn_resnet50_fpn_v2"],
+    typer.Option(help="Torchvision's, for `--boxes detect`."),
+]
+Engine = Annotated[
+    Literal["torch", "onnx"] | None,
+    typer.Option(help="What runs the network: torch, unless there is a file; onnx is onnxruntime, on the CPU."),
+]
+
 
 def predict(
     sources: Annotated[list[str], typer.Argument(help="Videos, folders of images, or patterns in quotes.")],
-    model: Annotated[str, typer.Option(help="models:/NAME@ALIAS, models:/NAME/VERSION, or a network's folder.")],
     boxes: Annotated[
         str, typer.Option(help="File with boxes: PoseTrack18's JSON, mmpose's or PoseWarper's; or `detect`.")
     ],
     out: Annotated[Path, typer.Option(help="New folder for JSON, CSV and videos.")],
-    detector: Annotated[
-        Literal[
-            "fasterrcnn_mobilenet_v3_large_320_fpn", "fasterrcnn_mobilenet_v3_large_fpn", "fasterrcnn_resnet50_fpn_v2"
-        ],
-        typer.Option(help="Torchvision's, for `--boxes detect`."),
-    ] = "fasterrcnn_mobilenet_v3_large_fpn",
+    model: Model = None,
+    detector: Detector = "fasterrcnn_mobilenet_v3_large_fpn",
     detector_weights: Annotated[Path | None, typer.Option(help="The file that torchvision published for it.")] = None,
     min_score: Annotated[float, typer.Option(help="Leave out boxes below this score.", min=0, max=1)] = 0.3,
     smooth: Annotated[
@@ -28,9 +38,10 @@ def predict(
     ] = "none",
     fps: Annotated[float, typer.Option(help="Frames a second of images, which do not say.")] = 25.0,
     device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")] = "cpu",
-    engine: Annotated[
-        Literal["torch", "onnx"], typer.Option(help="What runs the network; onnx is onnxruntime, on the CPU.")
-    ] = "torch",
+    engine: Engine = None,
+    onnx: Annotated[
+        Path | None, typer.Option(help="A file of `export` to run; with `--model`, compared with it before.")
+    ] = None,
     params: Params = PARAMS_FILE,
     settings: Settings = None,
     *,
@@ -58,7 +69,8 @@ def predict(
         with_overlay=overlay,
         fps=fps,
         device=device,
-        engine=engine,
+        engine=engine or ("torch" if onnx is None else "onnx"),
+        onnx=onnx,
     )
     with in_force(params, settings or []) as file:
         record = predict_all(sources, out, config, params_file=file)

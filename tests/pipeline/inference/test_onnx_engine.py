@@ -74,7 +74,7 @@ def clips(network: Loaded) -> torch.Tensor:
 
 
 def test_an_engine_that_answers_as_the_network_is_let_through(network: Loaded, clips: torch.Tensor) -> None:
-    parity = checked(TorchEngine(network, device="cpu"), network, LIMITS, clips=clips)
+    parity = checked(TorchEngine(network, device="cpu"), network, LIMITS, clips=clips, name="it", left="")
 
     assert (parity.clips, parity.heatmaps.max < 1e-6) == (2, True)
 
@@ -82,7 +82,9 @@ def test_an_engine_that_answers_as_the_network_is_let_through(network: Loaded, c
 def test_an_engine_of_one_frame_is_compared_on_keyframes(single_model: Path, clips: torch.Tensor) -> None:
     single = checkpoint.load(single_model)
 
-    assert checked(TorchEngine(single, device="cpu"), single, LIMITS, clips=clips).heatmaps.max < 1e-6
+    parity = checked(TorchEngine(single, device="cpu"), single, LIMITS, clips=clips, name="it", left="")
+
+    assert parity.heatmaps.max < 1e-6
 
 
 def test_an_engine_that_answers_otherwise_is_refused(network: Loaded, clips: torch.Tensor) -> None:
@@ -90,9 +92,9 @@ def test_an_engine_that_answers_otherwise_is_refused(network: Loaded, clips: tor
     other = replace(network, network=build(network.config, POSETRACK).eval())
 
     with pytest.raises(
-        Refusal, match=r"--engine onnx: got heatmaps up to .* away from PyTorch's on 2 clips.*--engine torch"
+        Refusal, match=r"^dsn\.onnx: got heatmaps up to .* away from PyTorch's on 2 clips.*; export it anew$"
     ):
-        checked(TorchEngine(other, device="cpu"), network, LIMITS, clips=clips)
+        checked(TorchEngine(other, device="cpu"), network, LIMITS, clips=clips, name="dsn.onnx", left="export it anew")
 
 
 def test_onnxruntime_is_refused_on_a_gpu(tmp_path: Path, model: Path, write_boxes: Callable[..., Path]) -> None:

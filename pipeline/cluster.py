@@ -39,6 +39,12 @@ Ray waits ten minutes for it before it asks anew.
 ANSWER_SECONDS = 5.0
 """Behind this an address is dead; Ray itself would knock for minutes."""
 
+GREETING_SECONDS = 20.0
+"""Behind this no Ray listens there: a busy head greets later than its machine takes the call."""
+
+GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
+"""How a client of gRPC begins, with no settings of its own (RFC 9113, section 3.4); a server answers with settings."""
+
 SESSION = "dsn-pose-ray-"
 """Begins the names of private sessions' temporary folders; the number of the process that owns them follows."""
 
@@ -110,7 +116,7 @@ def _set() -> None:
 
 
 def silence(address: str) -> str:
-    """Why nothing can answer at a value of RAY_ADDRESS, in a few words; empty where something does.
+    """Why no Ray can answer at a value of RAY_ADDRESS, in a few words; empty where one does, or its like.
 
     `auto` and `local` are not looked at: with them Ray looks on this machine alone, and quickly.
     """
@@ -120,10 +126,22 @@ def silence(address: str) -> str:
     if not host or not port.isdecimal():
         return f"got {address}, wanted HOST:PORT"
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_SECONDS).close()
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_SECONDS) as connection:
+            return "" if _is_greeted(connection) else "something else listens there"
     except (OSError, OverflowError) as error:
         return str(error)
-    return ""
+
+
+def _is_greeted(connection: socket.socket) -> bool:
+    """Whether a server of gRPC is at the other end, as all of Ray's are; one that wants TLS is taken at its word."""
+    if os.environ.get("RAY_USE_TLS", "0").lower() in {"1", "true"}:
+        return True
+    connection.settimeout(GREETING_SECONDS)
+    connection.sendall(GREETING)
+    frame = b""
+    while len(frame) < 9 and (more := connection.recv(9 - len(frame))):
+        frame += more
+    return frame[3:5] == bytes((4, 0))  # the frame's type, settings, and its flags
 
 
 @contextmanager

@@ -2,17 +2,20 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import psutil
 import pytest
 
-from pipeline.cluster import SETTINGS, ClusterConfig
+from pipeline.cluster import SETTINGS, ClusterConfig, silence
 from tests.world.ports import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -151,6 +154,19 @@ def test_an_address_where_nothing_answers_is_refused_in_one_line(address: str, r
     assert line.startswith(f"RAY_ADDRESS: no Ray cluster answers at {dead} (")
     assert reason in line
     assert "unset RAY_ADDRESS" in line
+
+
+def test_an_address_where_something_else_listens_is_told_from_one_where_ray_does() -> None:
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as other:
+        threading.Thread(target=other.handle_request, daemon=True).start()
+
+        assert silence(f"127.0.0.1:{other.server_port}") == "something else listens there"
+
+
+def test_an_address_where_a_call_is_taken_and_nothing_said_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.cluster.GREETING_SECONDS", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        assert silence(f"127.0.0.1:{mute.getsockname()[1]}") == "timed out"
 
 
 def test_ray_hands_our_settings_of_training_on_to_those_who_go_by_them() -> None:

@@ -6,7 +6,7 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -30,14 +30,14 @@ class Place:
     def file(self) -> Path:
         return self.folder / "w" / ".ray" / "cluster.json"
 
-    def run(self, *command: str) -> "subprocess.CompletedProcess[str]":
-        """Run Python in the working folder, outside any other cluster."""
+    def run(self, *command: str, environment: Mapping[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
+        """Run Python in the working folder, outside any other cluster but what `environment` names."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-        environment = {**kept, "TMPDIR": str(self.folder / "t"), "PYTHONPATH": str(ROOT)}
+        own = {"TMPDIR": str(self.folder / "t"), "PYTHONPATH": str(ROOT)}
         return subprocess.run(
             [sys.executable, *command],
             cwd=self.folder / "w",
-            env=environment,
+            env={**kept, **own, **(environment or {})},
             capture_output=True,
             text=True,
             check=True,
@@ -78,6 +78,21 @@ def test_commands_share_what_is_up_until_it_is_ended_and_then_nothing_is_left(pl
     assert place.processes() == []
     assert not place.file.exists()
     assert list((place.folder / "t").glob("dsn-pose-*")) == []
+
+
+@pytest.mark.slow
+def test_a_stranger_is_not_let_in_and_the_last_line_says_what_is_wanted(place: Place) -> None:
+    address = place.cluster("up")
+    stranger = {"RAY_ADDRESS": address, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0" * 64}
+
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        place.run("-m", "pipeline", "cluster", "run", "true", environment=stranger)
+
+    assert refused.value.returncode == 1
+    *of_ray, line = (refused.value.stdout + refused.value.stderr).splitlines()
+    assert [text for text in of_ray if "InvalidAuthToken" not in text] == []
+    assert line.startswith(f"RAY_ADDRESS: Ray does not let this process in at {address} (")
+    assert "its RAY_AUTH_TOKEN where RAY_AUTH_MODE is token" in line
 
 
 @pytest.mark.slow

@@ -24,18 +24,6 @@ def look_ahead(offsets: tuple[int, ...]) -> int:
     return max(0, *offsets)
 
 
-def due(newest: int, *, offsets: tuple[int, ...], has_ended: bool) -> range:
-    """The keyframes that can be read when frame `newest` of a video is there, and could not be read before it.
-
-    Args:
-        newest: the frame's position in the video, counted from 0.
-        offsets: supporting frames, as in `ClipConfig`.
-        has_ended: whether no frame follows, so that those still waiting are read with what there is.
-    """
-    first = max(0, newest - look_ahead(offsets))
-    return range(first, newest + 1 if has_ended else newest + 1 - look_ahead(offsets))
-
-
 def supporting_frames(keyframe: int, *, offsets: tuple[int, ...], first: int, last: int) -> tuple[int, ...]:
     """The supporting frames of a keyframe among the frames `first` to `last` that there are.
 

@@ -14,7 +14,7 @@ from dsn.network import build_single_frame
 from dsn.published import COCO, read, translate
 from dsn.skeleton import POSETRACK
 from pipeline import params
-from pipeline.artifacts import write_json
+from pipeline.artifacts import resolved, write_json
 from pipeline.refusal import Refusal
 from pipeline.training.start import digest
 
@@ -46,7 +46,8 @@ def import_weights(
     except (OSError, ValueError) as error:
         raise Refusal(f"{file}: {error}") from None
     checkpoint.save(out, network, config=model, skeleton=POSETRACK)
-    write_json(out / "import.json", {"file": file.name, "joints_of": joints, **asdict(adoption)})
+    config = {**resolved(model=model), "joints": joints, "new": [*new]}
+    write_json(out / "import.json", {"file": file.name, **asdict(adoption), "config": config})
     return adoption
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 
 from dsn.skeleton import Skeleton
-from pipeline.artifacts import write_text
+from pipeline.artifacts import resolved, write_json, write_text
 from pipeline.browse.clips import Choice, Shown, Variation, read_clips
 from pipeline.browse.page import render
 from pipeline.browse.paint import Canvas, grid, mosaic
@@ -18,6 +18,7 @@ from pipeline.shards.store import Folder
 
 PAGE = "index.html"
 VIDEO = "clips.mp4"
+CONFIG = "config.json"
 ROWS = 8
 """Clips in one picture."""
 FPS = 4.0
@@ -41,6 +42,8 @@ def browse(folder: Folder, out: Path, choice: Choice, *, variation: Variation | 
     out.mkdir(parents=True, exist_ok=True)
     grids = [_write_grid(out, number, part, skeleton=manifest.skeleton) for number, part in enumerate(_parts(clips))]
     write_video(out / VIDEO, _film(clips, skeleton=manifest.skeleton), fps=FPS)
+    sections = {"choice": choice} if variation is None else {"choice": choice, "variation": variation}
+    write_json(out / CONFIG, {"shards": str(folder), **resolved(**sections)})
     write_text(out / PAGE, render(clips, manifest, variation=variation, video=VIDEO, grids=grids))
     return len(clips)
 

@@ -30,10 +30,6 @@ class Shard:
         """How many records it has."""
         return len(self.ends)
 
-    def span(self, record: int) -> tuple[int, int]:
-        """First byte of a record, and the byte behind it."""
-        return (self.ends[record - 1] if record else 0), self.ends[record]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:

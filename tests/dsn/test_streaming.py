@@ -13,7 +13,7 @@ from dsn.network import DSN, build
 from dsn.parts import BackboneConfig, ClipConfig
 from dsn.readouts import Readouts
 from dsn.skeleton import POSETRACK
-from dsn.streaming import Runner, due, look_ahead, supporting_frames
+from dsn.streaming import Runner, look_ahead, supporting_frames
 from pipeline.shards.video import frames_used
 from tests.world.networks import PRESETS, model_config
 
@@ -126,14 +126,6 @@ def test_only_the_frames_of_the_next_window_are_kept(network: DSN, pixels: Pixel
 def test_a_causal_window_waits_for_nothing_and_others_for_their_last_frame() -> None:
     assert look_ahead((-4, -2)) == 0
     assert look_ahead((-2, -1, 1, 3)) == 3
-    causal = [list(due(newest, offsets=(-2, -1), has_ended=newest == 3)) for newest in range(4)]
-    centred = [list(due(newest, offsets=(-1, 1, 2), has_ended=newest == 4)) for newest in range(5)]
-    assert causal == [[0], [1], [2], [3]]
-    assert centred == [[], [], [0], [1], [2, 3, 4]]
-
-
-def test_a_video_shorter_than_its_look_ahead_is_read_at_its_end() -> None:
-    assert list(due(1, offsets=(1, 2, 3, 4), has_ended=True)) == [0, 1]
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 5])

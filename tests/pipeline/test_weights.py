@@ -53,6 +53,8 @@ def test_an_import_writes_a_network_and_a_report(published: Path, tmp_path: Path
     assert report["family"] == "timm"
     assert "backbone.body.conv_stem.weight" in report["matched"]
     assert {name.split(".")[0] for name in report["missing"]} == {"head", "backbone"}
+    model = params.read(ROOT / "params.yaml")["model"]
+    assert report["config"] == {"model": model, "joints": "coco", "new": [*NEW]}
 
 
 def test_the_verb_tells_as_json_what_it_wrote_down(published: Path, tmp_path: Path) -> None:

@@ -143,9 +143,20 @@ def test_pictures_a_video_and_a_page_are_written(shards: Path, tmp_path: Path) -
 
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert count == 9
-    assert names == ["clips.mp4", "grid-000.png", "grid-001.png", "index.html"]
-    shapes = [np.asarray(cv2.imread(str(tmp_path / "out" / name))).shape for name in names[1:3]]
+    assert names == ["clips.mp4", "config.json", "grid-000.png", "grid-001.png", "index.html"]
+    shapes = [np.asarray(cv2.imread(str(tmp_path / "out" / name))).shape for name in names[2:4]]
     assert shapes == [(6 + 8 * 262, 6 + 5 * 198, 3), (6 + 262, 6 + 5 * 198, 3)]
+
+
+def test_what_was_in_force_stands_beside_the_pages(shards: Path, reader: ReaderConfig, tmp_path: Path) -> None:
+    browse(shards / "train", tmp_path / "plain", SOME, variation=None)
+    browse(shards / "train", tmp_path / "varied", SOME, variation=Variation(augment=reader.augment, seed=7, epoch=2))
+
+    plain, varied = (read_json(tmp_path / name / "config.json") for name in ("plain", "varied"))
+    assert plain == {"shards": str(shards / "train"), "choice": {"keys": [], "number": 3, "seed": 5}}
+    assert varied == plain | {
+        "variation": {"augment": json.loads(json.dumps(dataclasses.asdict(reader.augment))), "seed": 7, "epoch": 2}
+    }
 
 
 def test_the_video_is_vp9_in_mp4_and_shows_each_time_once_and_holds_the_keyframe(shards: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import torch
 
 from pipeline.refusal import Refusal
 from pipeline.shards.batch import ClipBatch
-from pipeline.shards.manifest import read_manifest
+from pipeline.shards.manifest import Shard, read_manifest
 from pipeline.shards.order import SPARES, spare_places
 from pipeline.shards.reader import ReaderConfig, evaluation_batches, read_samples, training_batches
 
@@ -28,11 +28,15 @@ def training(folder: Path, config: ReaderConfig, **changes: Any) -> Iterator[Cli
     return training_batches(folder, config, input_size=(32, 24), **arguments)
 
 
+def start_of(shard: Shard, record: int) -> int:
+    return shard.ends[record - 1] if record else 0
+
+
 def overwrite(split: Path, shard: int, *, record: int, find: bytes, by: bytes) -> None:
     """Change the bytes at the first place in a record where `find` stands."""
     entry = read_manifest(split).shards[shard]
     data = bytearray((split / entry.name).read_bytes())
-    at = data.index(find, *entry.span(record))
+    at = data.index(find, start_of(entry, record), entry.ends[record])
     data[at : at + len(by)] = by
     (split / entry.name).write_bytes(data)
 
@@ -45,13 +49,13 @@ def cut(split: Path, shard: int, *, records: int) -> None:
     """Leave the first `records` records of a shard, and the first block of the next."""
     entry = read_manifest(split).shards[shard]
     with (split / entry.name).open("r+b") as file:
-        file.truncate(entry.span(records)[0] + 512)
+        file.truncate(start_of(entry, records) + 512)
 
 
 def key_at(split: Path, shard: int, *, record: int) -> str:
     entry = read_manifest(split).shards[shard]
     data = (split / entry.name).read_bytes()
-    return data[entry.span(record)[0] :][:100].decode().partition(".")[0]
+    return data[start_of(entry, record) :][:100].decode().partition(".")[0]
 
 
 def test_training_goes_on_with_full_batches_and_names_what_it_did_without(split: Path, make_reader: MakeReader) -> None:

@@ -7,7 +7,9 @@ UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --
 STAMP := .venv/.installed
 SIDE_BY_SIDE := --numprocesses=logical --maxprocesses=8
 # Slow tests that bear others beside them: they measure no time, share no network and count no processes of the machine.
-WAITING := $(addprefix tests/,test_isolation.py test_registry_page.py test_tutorial.py stages \
+# In this order, the longest first.
+TOGETHER := $(addprefix tests/,test_real_frames.py test_whole_on_own_data.py test_whole.py pipeline/ablation dsn \
+	test_isolation.py test_registry_page.py test_tutorial.py stages \
 	$(addprefix pipeline/,export inference release report tracking))
 
 # Nothing phones home: DVC, Ray and MLflow each have their own switch.
@@ -50,8 +52,8 @@ test: $(STAMP)  ## the fast tests
 	$(BIN)/python -m pytest -m "not slow" $(SIDE_BY_SIDE)
 
 test-slow: $(STAMP)  ## the slow tests: real Ray clusters, the whole DAG, real frames
-	$(BIN)/python -m pytest -m slow tests/dsn $(WAITING) $(SIDE_BY_SIDE) --dist=loadfile
-	$(BIN)/python -m pytest -m slow $(addprefix --ignore=,tests/dsn $(WAITING))
+	$(BIN)/python -m pytest -m slow $(TOGETHER) $(SIDE_BY_SIDE) --dist=loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m slow $(addprefix --ignore=,$(TOGETHER))
 
 check: $(STAMP)  ## lint, format, types and import contracts
 	$(BIN)/ruff check

@@ -1,6 +1,6 @@
-"""Compile a small network's training step and its inference as one graph each; `python -m tests.world.compiled PRESET`.
+"""Compile small networks' training step and inference as one graph each.
 
-It runs by itself, where no test's import hook wraps the functions to be compiled.
+`python -m tests.world.compiled BACKEND PRESET ...`. It runs by itself, where no test's import hook wraps the functions to be compiled.
 """
 
 import sys
@@ -15,7 +15,15 @@ from dsn.skeleton import POSETRACK
 from tests.world.networks import TRANSFORMER, configs
 
 
-def main(preset: str, backend: str) -> None:
+def main(backend: str, *presets: str) -> None:
+    """Print the name of each preset that compiles, and raise at the first that does not."""
+    for preset in presets:
+        torch.compiler.reset()
+        compile_both(preset, backend)
+        sys.stdout.write(f"{preset}\n")
+
+
+def compile_both(preset: str, backend: str) -> None:
     """Raise where a graph breaks, or where compiled code answers or learns otherwise."""
     config, loss = configs(preset, backbone=TRANSFORMER)
     torch.manual_seed(0)

@@ -1,6 +1,7 @@
 """Compile small networks' training step and inference as one graph each.
 
-`python -m tests.world.compiled BACKEND PRESET ...`. It runs by itself, where no test's import hook wraps the functions to be compiled.
+`python -m tests.world.compiled BACKEND PRESET ...`. It runs by itself, where no test's import hook wraps
+the functions to be compiled.
 """
 
 import sys

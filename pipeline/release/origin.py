@@ -9,7 +9,7 @@ from pipeline.refusal import Refusal
 from pipeline.tracking.address import InRegistry, parse
 from pipeline.tracking.config import TrackingConfig
 from pipeline.tracking.contents import DIGESTS, RECORDED
-from pipeline.tracking.lineage import LOCK, locked, text_digest, versions
+from pipeline.tracking.lineage import LOCK, locked, text_digest, uncommitted, versions
 from pipeline.tracking.registry import FOLDER, Version, changed_files, every, resolved
 
 DATA_TAGS = ("data.", "manifest.", "dvc.out.", "gate.data_hash", "gate.box_file")
@@ -70,7 +70,8 @@ def restoring(tracking: TrackingConfig, version: Version) -> list[str]:
 def verified(tracking: TrackingConfig, which: str) -> list[str]:
     """What of a version's origin differs from what is stored and from what is here; nothing where all is the same.
 
-    The stored files are hashed anew, the configuration too; then code, libraries and the data of this folder.
+    The stored files are hashed anew, the configuration too; then code, libraries and the data of this folder. Code with
+    changes that are not committed is named, for its commit does not say what it is.
     """
     version = version_of(tracking, which)
     tags = version.tags
@@ -91,6 +92,9 @@ def _different_code(tags: dict[str, str]) -> Iterator[str]:
             yield f"git.sha: here {here or 'no repository'}, registered {tags['git.sha']}"
     if tags.get("git.dirty") == "true":
         yield "git.dirty: registered with changes that were not committed"
+    if changed := uncommitted():
+        others = f" and {len(changed) - 1} more" if changed[1:] else ""
+        yield f"git.dirty: here {changed[0]}{others} with changes that are not committed"
 
 
 def _different_libraries(tags: dict[str, str]) -> Iterator[str]:

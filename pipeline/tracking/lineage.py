@@ -16,7 +16,9 @@ LOCK = Path("dvc.lock")
 """What DVC knows of the outputs."""
 RECORDS = (str(LOCK), "params.yaml")
 """Files that are kept with a run and its version."""
-CODE = ("dsn/*.py", "pipeline/*.py", "stages/*.py")
+PACKAGES = ("dsn", "pipeline", "stages")
+"""Folders of the code that travels."""
+CODE = tuple(f"{package}/*.py" for package in PACKAGES)
 """Modules that are imported once they are there, at any depth; git need not know them."""
 LIBRARIES = ("mlflow", "numpy", "opencv-python", "ray", "timm", "torch", "torchvision", "webdataset")
 
@@ -32,6 +34,12 @@ def lineage(manifests: Mapping[str, Any]) -> dict[str, str]:
     changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", *others)
     tags["git.dirty"] = str(bool(changed or _git("ls-files", "--others", "--", *CODE))).lower()
     return {name: value for name, value in tags.items() if value}
+
+
+def uncommitted() -> list[str]:
+    """Files of the code here that are not as HEAD has them, and modules that git does not know, by their paths."""
+    changed = _git("diff", "--name-only", "HEAD", "--", *PACKAGES).splitlines()
+    return sorted({*changed, *_git("ls-files", "--others", "--", *CODE).splitlines()})
 
 
 def provenance(manifests: Mapping[str, bytes], *, config: Mapping[str, Any], shards: str) -> dict[str, str]:

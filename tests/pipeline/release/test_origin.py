@@ -158,6 +158,24 @@ def test_verifying_tells_changed_files_code_libraries_config_and_data_apart(
     assert [line.startswith(beginning) for line, beginning in zip(found, beginnings, strict=True)] == [True] * 6
 
 
+def test_verifying_names_code_that_is_not_as_it_was_committed(made: Version, tracking: TrackingConfig) -> None:
+    for name in ("dsn/one.py", "pipeline/page.css", "stages/one.py", "docs/one.py"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_text("one\n")
+    new = origin.verified(tracking, made.version)
+    subprocess.run(["git", "add", "."], check=True)
+    subprocess.run(["git", "-c", "user.name=n", "-c", "user.email=e", "commit", "-qm", "two"], check=True)
+    committed = origin.verified(tracking, made.version)
+    for name in ("pipeline/page.css", "docs/one.py"):
+        Path(name).write_text("two\n")
+    changed = origin.verified(tracking, made.version)
+
+    [sha] = committed
+    assert sha.startswith("git.sha: here ")
+    assert new == ["git.dirty: here dsn/one.py and 1 more with changes that are not committed"]
+    assert changed == [sha, "git.dirty: here pipeline/page.css with changes that are not committed"]
+
+
 @pytest.mark.usefixtures("made")
 def test_versions_are_found_by_what_they_were_trained_on(
     tracking: TrackingConfig, version: Callable[[], Version]

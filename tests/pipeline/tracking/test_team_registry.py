@@ -25,6 +25,7 @@ from pipeline.refusal import Refusal
 from pipeline.release import origin
 from pipeline.release.gate import GateConfig
 from pipeline.release.promotion import promote, rollback
+from pipeline.report.inputs import Sources
 from pipeline.tracking.config import TrackingConfig
 from pipeline.tracking.lineage import provenance
 from pipeline.tracking.models import load_model
@@ -34,11 +35,13 @@ from pipeline.tracking.registry import Version, changed_files, find
 from pipeline.tracking.runs import start_run
 from stages import promote as promote_stage
 from stages import register as register_stage
+from stages import report as report_stage
 from tests.world.registry import metrics
+from tests.world.reported import YARDSTICK, drawn, sources
 from tests.world.s3 import BUCKET
 from tests.world.team import PASSWORD, Killing, Team, create_user, log_in, team, tracking
 
-__all__ = ["team", "tracking"]
+__all__ = ["drawn", "sources", "team", "tracking"]
 
 ROOT = Path(__file__).parents[3]
 LIMITS = GateConfig(floor_ap=0.0, max_ap_loss=1.0, max_retention_loss=1.0, max_slowdown=100.0, draws=10, seed=0)
@@ -222,6 +225,7 @@ def test_a_store_that_denies_is_refused_and_leaves_no_version(
 def test_the_password_is_in_nothing_that_is_kept_or_said(
     team: Team,
     model: Path,
+    sources: Sources,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
@@ -237,12 +241,15 @@ def test_the_password_is_in_nothing_that_is_kept_or_said(
     run.log_file(Path("params.yaml"), folder="")
     run.finish()
     best = {"step": 1.0, "select/pck_final": 50.0}
-    trained = {"run_id": run.run_id, "samples": 1, "best": best, "yardstick": {"name": "PCKh"}, "tags": tags}
-    for name, content in {"run": trained, **metrics(50.0)}.items():
+    told = {"run_id": run.run_id, "name": "dual-abc", "samples": 1, "best": best, "yardstick": YARDSTICK, "tags": tags}
+    for name, content in {"run": told, **metrics(50.0)}.items():
         Path(f"{name}.json").write_text(json.dumps(content))
 
     register_stage.main(model, Path("run.json"), Path("registered.json"))
     promote_stage.main(*(Path(f"{name}.json") for name in ("registered", "evaluation", "stress", "promotion")))
+    for place in (sources.train / "run.json", sources.registered, sources.promotion):
+        shutil.copyfile(place.name, place)
+    report_stage.main(sources, Path("report"))
 
     client = MlflowClient(team.server.uri)
     champion = client.get_model_version_by_alias(tracking.model, "champion")
@@ -255,5 +262,6 @@ def test_the_password_is_in_nothing_that_is_kept_or_said(
         *(path.read_bytes().decode(errors="replace") for path in tmp_path.rglob("*") if path.is_file()),
     ]
     assert "dsn-pose" in texts[0]
+    assert run.run_id in Path("report/index.html").read_text()
     for secret in (PASSWORD, b64encode(f"admin:{PASSWORD}".encode()).decode()):
         assert not [text for text in texts if secret in text]

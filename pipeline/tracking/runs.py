@@ -1,11 +1,14 @@
 """Runs on MLflow."""
 
 import logging
+import os
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from time import time
 
-from mlflow.entities import LifecycleStage, Metric, Param
+import psutil
+from mlflow.entities import LifecycleStage, Metric, Param, Run
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
@@ -17,6 +20,8 @@ from pipeline.tracking.server import answering, connect, experiment_id, local_ar
 
 FAILED_PATIENCE_SECONDS = 10.0
 """How long the end of a run that failed waits for the server: whoever interrupts it does not want to wait."""
+PROCESS = "run.process"
+"""Tag of a run that shall be the only one of its kind: the process that opened it, see `process_tag`."""
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +91,7 @@ def start_run(
     """A new run in the experiment of `config`, on a server that answers; nested where `parent` is a run's id.
 
     Where `sole` names a tag, runs that are still open with the same value of it are closed as killed: nobody else will.
+    Those of another process that lives on this host stay open. Of other hosts' processes nobody here can tell.
 
     Raises:
         Refusal: nothing answers, or the server forbids it.
@@ -96,6 +102,7 @@ def start_run(
         experiment = experiment_id(client, config.experiment, artifacts=local_artifacts(config.resolved_uri))
         if sole is not None:
             _close_killed(client, experiment, f"tags.`{sole}` = '{tags[sole]}'")
+            above[PROCESS] = process_tag(os.getpid())
         return _created(client, experiment, name=name, tags={**tags, **above})
 
 
@@ -132,7 +139,29 @@ def resume_run(config: TrackingConfig, run_id: str) -> MlflowTracker | None:
 
 def _close_killed(client: MlflowClient, experiment: str, which: str) -> None:
     for left in client.search_runs([experiment], f"{which} and attributes.status = 'RUNNING'"):
-        client.set_terminated(left.info.run_id, "KILLED")
+        if not _lives(left):
+            client.set_terminated(left.info.run_id, "KILLED")
+
+
+def process_tag(number: int) -> str:
+    """What names a process of this host, and none that gets its number later: host, number and when it began.
+
+    Raises:
+        psutil.NoSuchProcess: no process has this number.
+    """
+    return f"{socket.gethostname()} {number} {psutil.Process(number).create_time()}"
+
+
+def _lives(run: Run) -> bool:
+    """Whether another process of this host, which still lives, says that the run is its own."""
+    told = str(run.data.tags.get(PROCESS, ""))
+    number = int(told.split()[1]) if told else os.getpid()
+    if number == os.getpid():
+        return False
+    try:
+        return process_tag(number) == told and psutil.Process(number).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _created(client: MlflowClient, experiment: str, *, name: str, tags: Mapping[str, str]) -> MlflowTracker:

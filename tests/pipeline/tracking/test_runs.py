@@ -1,10 +1,11 @@
+import subprocess
 from pathlib import Path
 
 import pytest
 from mlflow.tracking import MlflowClient
 
 from pipeline.tracking.config import TrackingConfig
-from pipeline.tracking.runs import family_run, flatten, resume_run, start_run
+from pipeline.tracking.runs import PROCESS, family_run, flatten, process_tag, resume_run, start_run
 from pipeline.tracking.server import connect
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
@@ -52,6 +53,24 @@ def test_what_a_killed_process_left_open_is_closed_by_the_next_with_the_same_tag
     runs = (left, other, ended, again)
     status = [client.get_run(run.run_id).info.status for run in runs]
     assert status == ["KILLED", "RUNNING", "FINISHED", "RUNNING"]
+
+
+def test_a_run_whose_process_lives_on_this_host_is_not_taken_for_killed(
+    tracking: TrackingConfig, client: MlflowClient
+) -> None:
+    with subprocess.Popen(["sleep", "600"]) as process:
+        owner = process_tag(process.pid)
+        [host, number, _] = owner.split()
+        owners = (owner, f"{host} {number} 1.0", owner.replace(host, "elsewhere"))
+        left = [start_run(tracking, "train", tags={"run.name": "a", PROCESS: told}).run_id for told in owners]
+        statuses = []
+        for _ in range(2):  # the second time the process is gone
+            start_run(tracking, "train", tags={"run.name": "a"}, sole="run.name")
+            statuses.append([client.get_run(run_id).info.status for run_id in left])
+            process.kill()
+            process.wait()
+
+    assert statuses == [["RUNNING", "KILLED", "KILLED"], ["KILLED", "KILLED", "KILLED"]]
 
 
 def test_a_child_names_its_parent(tracking: TrackingConfig, client: MlflowClient) -> None:

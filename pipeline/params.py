@@ -149,12 +149,18 @@ def lay(path: Path, *overlays: Mapping[str, Any]) -> None:
     editor = YAML()
     editor.preserve_quotes = True
     editor.width = 4096
+    editor.representer.add_representer(type(None), _null)
     document = editor.load(path.read_text(encoding="utf-8"))
     for overlay in overlays:
         merge(document, overlay)
     text = io.StringIO()
     editor.dump(document, text)
     write_text(path, text.getvalue())
+
+
+def _null(representer: Any, _: None) -> Any:
+    """As params.yaml has it; ruamel would leave the place empty."""
+    return representer.represent_scalar("tag:yaml.org,2002:null", "null")
 
 
 def flat(values: Mapping[str, Any], *, below: str = "") -> dict[str, Any]:
@@ -197,5 +203,5 @@ def merge(target: Any, patch: Mapping[str, Any]) -> None:
             target.pop(key, None)
         elif isinstance(value, Mapping) and isinstance(target.get(key), Mapping):
             merge(target[key], value)
-        else:
+        elif key not in target or target[key] != value:  # an equal one stays as it is written, `1e-4` or `[1, 2]`
             target[key] = value

@@ -51,7 +51,10 @@ def open_exported(path: Path) -> Exported:
     try:
         file = read_onnx(path)
     except (Fail, InvalidGraph, InvalidProtobuf, JSONDecodeError) as error:
-        raise Refusal(f"{path}: got a file that onnxruntime cannot read; write it anew by `export`") from error
+        why = type(error).__name__
+        raise Refusal(
+            f"{path}: got a file that cannot be read ({why}), wanted one of `export --format onnx`"
+        ) from error
     if file.inputs not in INPUTS or not {"model.json", "skeleton.json", "weights"} <= set(file.facts):
         raise Refusal(
             f"{path}: got inputs {[*file.inputs]} and metadata {sorted(file.facts)}, wanted those of a file that this "
@@ -79,7 +82,7 @@ def _opened(file: OnnxFile, path: Path, *, digest: str) -> Exported:
 def _refuse_changed(path: Path, digest: str) -> None:
     """Refuse a file that is not the one that was compared; without its report nobody can tell."""
     report = report_beside(path)
-    if report.is_file() and (wanted := read_json(report)["sha256"]) != digest:
+    if report.is_file() and (wanted := read_json(report).get("sha256", "none")) != digest:
         raise Refusal(
             f"{path}: got SHA-256 {digest[:12]}, wanted {wanted[:12]} as {report.name} says: "
             "the file is not the one that was exported; write it anew by `export`"

@@ -123,6 +123,16 @@ def test_a_preset_keeps_comments_and_adds_replaces_and_removes_keys(tmp_path: Pa
     assert "# one" in text
 
 
+def test_a_preset_leaves_the_lines_of_all_that_it_does_not_change(tmp_path: Path) -> None:
+    text = "a:\n  x: 1  # one\n  y: [1, 2]\n  z: null  # or 3\n  rate: 1e-4\nb: null\n"
+    (tmp_path / "presets").mkdir()
+    (tmp_path / "presets" / "big.yaml").write_text("a: {x: 2, y: [1, 2], rate: 0.0001}\n", encoding="utf-8")
+
+    params.use_preset(path := _file(tmp_path, text), tmp_path / "presets", "big")
+
+    assert path.read_text(encoding="utf-8") == text.replace("x: 1", "x: 2")
+
+
 def test_a_preset_is_found_in_a_subfolder_and_lies_over_its_base(tmp_path: Path) -> None:
     path = _file(tmp_path, "a: {x: 1, y: 1, z: 1}\n")
     (tmp_path / "presets" / "kind").mkdir(parents=True)

@@ -111,8 +111,13 @@ def test_a_file_that_was_changed_or_cut_is_refused(onnx: Path, tmp_path: Path) -
     data = onnx.read_bytes()
     cut = tmp_path / "dsn.onnx"
     cut.write_bytes(data[: len(data) // 2])
-    with pytest.raises(Refusal, match="got a file that onnxruntime cannot read"):
+    with pytest.raises(Refusal, match=r"got a file that cannot be read \(InvalidProtobuf\)"):
         open_exported(cut)
+
+    cut.with_name("other.onnx").write_bytes(data)
+    cut.with_name("other.onnx.json").write_text("{}")
+    with pytest.raises(Refusal, match=r"wanted none as other\.onnx\.json says"):
+        open_exported(cut.with_name("other.onnx"))
 
     (tmp_path / "dsn.onnx.json").write_bytes(onnx.with_name("dsn.onnx.json").read_bytes())
     with pytest.raises(Refusal, match=rf"wanted {sha256(onnx)[:12]} as dsn\.onnx\.json says"):

@@ -79,6 +79,20 @@ def test_a_run_whose_worker_is_killed_ends_by_itself_with_the_same_weights(
     assert_identical(driver, weights)
 
 
+def test_a_run_whose_worker_does_not_answer_ends_by_itself_with_the_same_weights(
+    place: Path, whole: dict[str, torch.Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_TRAIN_WORKER_HEALTH_CHECK_TIMEOUT_S", "10")  # a minute by default
+    driver = drive(place, "silent")
+    driver.until("step 6/")
+
+    workers(2)[1].suspend()
+
+    assert driver.end() == 0, driver.output
+    assert driver.steps_told() == list(range(1, STEPS + 1))
+    assert_identical(driver, whole)
+
+
 def test_a_run_whose_driver_is_killed_goes_on_with_the_same_weights_even_if_its_newest_checkpoint_is_cut_short(
     place: Path, whole: dict[str, torch.Tensor]
 ) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from benchmarks.large_index import write_large_index
+from benchmarks.peak_memory import peak_mb
 from dsn.skeleton import POSETRACK
 from pipeline.posetrack.index import read_index
 from pipeline.posetrack.splits import assign_splits
@@ -75,13 +76,7 @@ def run(way: str, folder: Path) -> dict[str, float]:
     began = time.perf_counter()
     WAYS[way](folder)
     seconds = time.perf_counter() - began
-    return {"seconds": round(seconds, 2), "peak_mb": _peak_mb()}
-
-
-def _peak_mb() -> int:
-    """This program's largest resident memory; `ru_maxrss` would count its parent's, which it was forked from."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return round(int(status.partition("VmHWM:")[2].split()[0]) / 1024)
+    return {"seconds": round(seconds, 2), "peak_mb": peak_mb()}
 
 
 def compare(*, people: int, rival_people: int) -> dict[str, object]:

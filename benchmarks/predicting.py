@@ -9,7 +9,6 @@ and 3,000 frames.
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from benchmarks.peak_memory import peak_mb
 from dsn.checkpoint import Loaded
 from dsn.codec import decode
 from dsn.config import ModelConfig
@@ -195,7 +195,7 @@ def memory(frames: int) -> None:
     """Print the peak of this process after a prediction."""
     with tempfile.TemporaryDirectory() as folder:
         run(random_network(), draw(Path(folder, "walk.mp4"), frames), Path(folder, "out"))
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+    print(peak_mb())
 
 
 if __name__ == "__main__":

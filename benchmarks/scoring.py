@@ -19,6 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.peak_memory import peak_mb
 from benchmarks.scored_folders import write_folders
 from benchmarks.scoring_ways import floor, ours, ours_reading, ours_without_tracking, rival
 
@@ -39,13 +40,7 @@ def run(way: str, folder: Path, *, small: Path) -> dict[str, float]:
     WAYS[way](small / "gt", small / "pred")
     began = time.process_time()
     result = WAYS[way](folder / "gt", folder / "pred")
-    return {"seconds": time.process_time() - began, "peak_mb": _peak_mb(), "result": result}
-
-
-def _peak_mb() -> int:
-    """This program's largest resident memory; `ru_maxrss` would count its parent's, which it was forked from."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return round(int(status.partition("VmHWM:")[2].split()[0]) / 1024)
+    return {"seconds": time.process_time() - began, "peak_mb": peak_mb(), "result": result}
 
 
 def measured(way: str, folder: Path, *, small: Path) -> dict[str, float]:

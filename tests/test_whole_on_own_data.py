@@ -90,7 +90,8 @@ def test_on_detected_people_only_what_reads_val_runs_again_and_names_their_boxes
     output = repro(clone.folder, clone.environment)
 
     evaluation = read_json(clone.folder / "evaluation" / "metrics.json")
-    assert stages_run(output) == ["prepare", "shard", "evaluate", "stress", "promote", "report"]
+    # evaluate and stress do not need each other: DVC runs either first
+    assert sorted(stages_run(output)) == sorted(["prepare", "shard", "evaluate", "stress", "promote", "report"])
     assert evaluation["box_source"]["file"] == thirteen.BOXES
     assert evaluation["readouts"]["final"]["ap"]["Total"] is not None
     assert read_json(clone.folder / "stress" / "metrics.json")["boxes"] == "neighbour"

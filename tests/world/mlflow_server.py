@@ -5,7 +5,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -62,3 +63,16 @@ class Server:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
             self._process = None
+
+
+@contextmanager
+def serving(folder: Path, database: str) -> Iterator[Server]:
+    """A server that answers, with its runs in `database` and their files in `folder`, until the block ends."""
+    stores = ["--backend-store-uri", database, "--artifacts-destination", str(folder / "artifacts")]
+    server = Server(folder, ["--host", "127.0.0.1", *stores])
+    try:
+        server.start()
+        server.wait()
+        yield server
+    finally:
+        server.kill()

@@ -15,7 +15,7 @@ from pipeline.refusal import Refusal
 from pipeline.tracking.config import TrackingConfig
 from pipeline.tracking.outbox import Outbox, passes, patiently
 from pipeline.tracking.runs import start_run
-from tests.world.mlflow_server import Server
+from tests.world.mlflow_server import Server, serving
 from tests.world.postgresql import running as running_postgresql
 
 AWAY = MlflowException("API request failed with exception: Connection refused")
@@ -26,15 +26,11 @@ WRONG = MlflowException("Run x not found", error_code=RESOURCE_DOES_NOT_EXIST)
 def server(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     sqlite = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    with running_postgresql() if request.param == "postgresql" else nullcontext(sqlite) as database:
-        stores = ["--backend-store-uri", database, "--artifacts-destination", str(tmp_path / "artifacts")]
-        made = Server(tmp_path, ["--host", "127.0.0.1", *stores])
-        try:
-            made.start()
-            made.wait()
-            yield made
-        finally:
-            made.kill()
+    with (
+        running_postgresql() if request.param == "postgresql" else nullcontext(sqlite) as database,
+        serving(tmp_path, database) as made,
+    ):
+        yield made
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ from mlflow.tracking import MlflowClient
 from pipeline import params
 from pipeline.artifacts import read_json, write_json
 from tests.world.clone import ROOT, clean_environment, dvc, executed, started
-from tests.world.mlflow_server import Server
+from tests.world.mlflow_server import Server, serving
 from tests.world.postgresql import running as running_postgresql
 from tests.world.workplace import make_workplace
 
@@ -49,15 +49,8 @@ def place(tmp_path_factory: pytest.TempPathFactory, drawn_world: Path, environme
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
     """MLflow on PostgreSQL."""
-    with running_postgresql() as database:
-        stores = ["--backend-store-uri", database, "--artifacts-destination", str(tmp_path / "artifacts")]
-        made = Server(tmp_path, ["--host", "127.0.0.1", *stores])
-        try:
-            made.start()
-            made.wait()
-            yield made
-        finally:
-            made.kill()
+    with running_postgresql() as database, serving(tmp_path, database) as made:
+        yield made
 
 
 def until(process: "subprocess.Popen[str]", begin: str) -> list[str]:

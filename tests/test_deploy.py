@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import cv2
 import pytest
 
 from pipeline import params
@@ -18,6 +19,15 @@ DEPLOY = ROOT / "deploy"
 STATEMENT = re.compile(r"\b(?:ray start|ray health-check|mlflow server)\b.*")
 """A command line of a program whose flags can be looked up."""
 PROGRAMS = ("ray start", "ray health-check", "mlflow server")
+OPENCV_PACKAGES = {
+    "libGL.so.1": "libgl1",
+    "libglib-2.0.so.0": "libglib2.0-0",
+    "libgthread-2.0.so.0": "libglib2.0-0",
+    "libxcb.so.1": "libxcb1",
+}
+"""The Debian package of each library that OpenCV's wheel expects of a system."""
+OF_PYTHON = re.compile(r"ld-linux|lib(c|dl|gcc_s|m|pthread|rt|stdc\+\+|z)\.so")
+"""Those that Python or the compiler need themselves."""
 
 
 def yaml(name: str) -> dict[str, Any]:
@@ -76,6 +86,33 @@ def test_the_image_makes_the_locked_environment() -> None:
     assert dry.returncode == 0, dry.stderr
     minor = int(re.findall(r"FROM python:3\.(\d+)", "\n".join(lines))[0])
     assert minor in range(11, 14)
+
+
+def needed(library: Path) -> set[str]:
+    """The libraries that one names as needed, itself, by file name."""
+    told = subprocess.run(["readelf", "--dynamic", str(library)], capture_output=True, text=True, check=True).stdout
+    return set(re.findall(r"\(NEEDED\).*\[(.+)\]", told))
+
+
+def asked_of_the_system(folder: Path) -> set[str]:
+    """What OpenCV and the libraries in its wheel's folder, followed from its module, need from outside that folder."""
+    names = needed(Path(cv2.__file__).with_name("cv2.abi3.so"))
+    own: set[str] = set()
+    while found := {name for name in names - own if (folder / name).is_file()}:
+        own |= found
+        names |= set().union(*(needed(folder / name) for name in found))
+    return names - own
+
+
+def test_the_image_has_the_libraries_that_opencv_loads() -> None:
+    """Without them `import cv2` fails: slim images lack them."""
+    installed = (DEPLOY / "Dockerfile").read_text().split()
+
+    asked = asked_of_the_system(Path(cv2.__file__).parents[1] / "opencv_python.libs")
+
+    assert {OPENCV_PACKAGES[name] for name in asked if not OF_PYTHON.match(name)} <= set(installed)
+    for page in ("README.md", "docs/quickstart.md", "docs/faq.md"):
+        assert "apt-get install libgl1 libglib2.0-0 libxcb1`" in (ROOT / page).read_text(), page
 
 
 @pytest.mark.parametrize("name", ["compose.yaml", "rayjob.yaml", "ray-cluster.yaml", "slurm.sh"])

@@ -13,6 +13,7 @@ import pandas as pd
 
 from dsn.checkpoint import Loaded
 from pipeline.artifacts import read_json, resolved, write_json
+from pipeline.device import usable
 from pipeline.evaluation.breakdown import ground_of
 from pipeline.evaluation.controls import mean_pose, place
 from pipeline.evaluation.details import by_rule, in_full, intervals, label_version, write_details
@@ -51,6 +52,8 @@ class EvaluateConfig:
 
     batch_size: int
     """Clips in one forward pass."""
+    device: str
+    """Where the network computes: `cpu`, `cuda` or `cuda:N`."""
     readouts: tuple[Readout, ...]
     """Which of the network's readouts are scored; those that training does not supervise say nothing."""
 
@@ -109,6 +112,7 @@ def evaluate(config: EvaluateConfig, model: Loaded, *, index: Path, train: Path,
     """
     manifest = read_manifest(val)
     refuse_misfit(model, manifest)
+    model.network.to(usable(config.device, key="evaluate.device"))
     truth = Truth(folder=index / "truth" / "val", index=read_index(index))
     size, scorer = model.config.input_size, scorer_of(truth.index, truth.folder)
     is_detected = manifest.boxes is not None

@@ -6,14 +6,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from jaxtyping import Int64, UInt8
-from torch import Tensor
+from torch import Tensor, nn
 
 from dsn.config import ModelConfig
 from dsn.network import DSN, Memory, SingleFrame
-from dsn.pixels import normalize
 from pipeline.evaluation.conditions import Condition
 from pipeline.evaluation.controls import copy_weights, interpolation_weights, weigh
-from pipeline.evaluation.predict import Poses, locate
+from pipeline.evaluation.predict import Poses, locate, shown
 from pipeline.shards.batch import ClipBatch
 from pipeline.shards.sample import ClipSample
 
@@ -62,9 +61,16 @@ class Networks:
 
     def evaluate(self) -> None:
         """Switch all of them to evaluation."""
-        for network in (self.dual, self.single, self.stream):
-            if network is not None:
-                network.eval()
+        for network in self._all():
+            network.eval()
+
+    def to(self, device: torch.device) -> None:
+        """Move all of them to a device."""
+        for network in self._all():
+            network.to(device)
+
+    def _all(self) -> list[nn.Module]:
+        return [network for network in (self.dual, self.single, self.stream) if network is not None]
 
 
 def touched(condition: Condition) -> frozenset[str]:
@@ -88,7 +94,7 @@ class Support:
 def support(networks: Networks, supporting: UInt8[Tensor, "B S 3 H W"], *, keys: Sequence[str]) -> Support:
     """Watch the supporting frames; `keys` name the samples, which are shuffled each in its own way."""
     tokens = _tokens(networks.dual, supporting)
-    order = torch.from_numpy(np.stack([shuffle(key, count=supporting.shape[1]) for key in keys]))
+    order = torch.from_numpy(np.stack([shuffle(key, count=supporting.shape[1]) for key in keys])).to(tokens.device)
     mixed = torch.take_along_dim(tokens, order[:, :, None, None], dim=1)
     stream = networks.stream
     return Support(
@@ -116,7 +122,7 @@ def look(networks: Networks, keyframe: UInt8[Tensor, "B 3 H W"], *, watched: Sup
     maps = {
         "final": answer.final,
         "visual": answer.visual,
-        "single_frame": networks.single(normalize(keyframe)).final,
+        "single_frame": networks.single(shown(networks.single, keyframe)).final,
         "cut": dual.answer(tokens[:, 0], memory=cut(watched.memory)).final if networks.model.has_temporal else None,
         "still": dual.answer(tokens[:, 0], memory=still).final,
         "shuffled": dual.answer(tokens[:, 0], memory=watched.shuffled).final,
@@ -155,7 +161,7 @@ def watch(
     seen = watched.memory.watched
     temporal = None if seen is None else seen.answer
     own = {} if temporal is None else {"temporal": locate(temporal, batch.to_source, model=networks.model)}
-    maps = networks.single(normalize(supporting).flatten(0, 1)).final
+    maps = networks.single(shown(networks.single, supporting).flatten(0, 1)).final
     mean = maps.reshape(*supporting.shape[:2], *maps.shape[1:]).mean(dim=1)
     return {
         **own,
@@ -183,5 +189,5 @@ def supporting_times(samples: Sequence[ClipSample], *, position: int) -> Int64[n
 
 
 def _tokens(network: DSN, frames: UInt8[Tensor, "B T 3 H W"]) -> Tensor:
-    tokens: Tensor = network.backbone(normalize(frames).flatten(0, 1))
+    tokens: Tensor = network.backbone(shown(network, frames).flatten(0, 1))
     return tokens.reshape(*frames.shape[:2], *tokens.shape[1:])

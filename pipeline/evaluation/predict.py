@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Float, Float64, UInt8
-from torch import Tensor
+from torch import Tensor, nn
 
 from dsn.checkpoint import Loaded
 from dsn.codec import decode, flip
@@ -102,10 +102,14 @@ def predict(
 @torch.inference_mode()
 def read(network: DSN | SingleFrame, frames: UInt8[Tensor, "B T 3 H W"], *, model: ModelConfig) -> Readouts:
     """The readouts for whole clips; a single-frame network is shown the keyframe alone."""
-    device = next(network.parameters()).device
-    keyframe, supporting = split_clip(normalize(frames.to(device)), keyframe_position=model.clip.keyframe_position)
+    keyframe, supporting = split_clip(shown(network, frames), keyframe_position=model.clip.keyframe_position)
     answer: Readouts = network(keyframe) if isinstance(network, SingleFrame) else network(keyframe, supporting)
     return answer
+
+
+def shown(network: nn.Module, frames: UInt8[Tensor, "*n 3 H W"]) -> Float[Tensor, "*n 3 H W"]:
+    """Frames as a network takes them, on its device."""
+    return normalize(frames.to(next(network.parameters()).device))
 
 
 def with_mirrored(frames: UInt8[Tensor, "B T 3 H W"]) -> UInt8[Tensor, "B2 T 3 H W"]:

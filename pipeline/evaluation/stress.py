@@ -18,6 +18,7 @@ from dsn.checkpoint import Loaded, load
 from dsn.network import DSN, SingleFrame
 from dsn.sight import sight
 from pipeline.artifacts import read_json, resolved, sha256, write_json
+from pipeline.device import usable
 from pipeline.evaluation.conditions import Condition, Grid
 from pipeline.evaluation.degrade import gather_donors
 from pipeline.evaluation.errors import labels_of
@@ -72,6 +73,7 @@ def stress(config: StressConfig, model: Loaded, control: Loaded, *, data: Data, 
     networks = _networks(model, control, stream=_stream(config.single_stream))
     for loaded in (model, control):
         refuse_misfit(loaded, read_manifest(data.val))
+    networks.to(usable(config.device, key="stress.device"))
     samples = [sample for sample in read_samples(data.val) if sample.score is None]
     keys = chosen_keys(samples, limit=config.max_samples, seed=config.seed)
     index = read_index(data.index)

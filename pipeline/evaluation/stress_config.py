@@ -38,6 +38,8 @@ class StressConfig:
     """Decides the degraded pixels, the examples, the draws of videos and, with `max_samples`, who is evaluated."""
     batch_size: int
     """Clips in one forward pass."""
+    device: str
+    """Where the networks compute: `cpu`, `cuda` or `cuda:N`."""
     max_samples: int | None
     """The largest number of people evaluated; null evaluates all."""
     draws: int

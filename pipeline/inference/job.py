@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from dsn.streaming import look_ahead
 from pipeline.artifacts import write_json
+from pipeline.device import usable
 from pipeline.inference.boxes import Entry, boxes_of, read_entries
 from pipeline.inference.detector import Kind, TorchvisionDetector
 from pipeline.inference.engine import EngineName
@@ -66,6 +67,7 @@ class PredictConfig:
             raise Refusal("--boxes detect: got no --detector-weights, wanted a file that torchvision published")
         if self.engine == "onnx" and self.device != "cpu":
             raise Refusal(f"--engine onnx: got --device {self.device}, wanted cpu; or --engine torch")
+        usable(self.device, key="--device")
         if self.onnx is not None and self.engine != "onnx":
             raise Refusal(f"--onnx: got --engine {self.engine}, wanted onnx; or no file")
         if not self.fps > 0:

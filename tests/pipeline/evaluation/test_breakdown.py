@@ -80,6 +80,7 @@ def evaluated(packed: Path, loaded: tuple[Loaded, Loaded], tmp_path_factory: pyt
     out = tmp_path_factory.mktemp("details")
     config = EvaluateConfig(
         batch_size=16,
+        device="cpu",
         readouts=("final", "temporal"),
         flip_test=False,
         joint_score="heatmap_times_box",

@@ -22,7 +22,7 @@ from tests.world import formats
 
 CLIPS = importlib.import_module("tests.world.clips")
 CONFIG = EvaluateConfig(
-    batch_size=16, readouts=("final",), flip_test=False, joint_score="heatmap_times_box", draws=20, seed=0
+    batch_size=16, device="cpu", readouts=("final",), flip_test=False, joint_score="heatmap_times_box", draws=20, seed=0
 )
 BOXES = BoxesConfig(file=Path("boxes.json"), min_score=0.4)
 

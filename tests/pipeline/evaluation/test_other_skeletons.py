@@ -28,6 +28,7 @@ STRESS = StressConfig(
     single_stream=None,
     seed=0,
     batch_size=16,
+    device="cpu",
     max_samples=None,
     draws=5,
     examples=1,
@@ -63,7 +64,13 @@ def test_the_skeleton_travels_to_shards_batches_and_the_saved_model(
 def evaluated(packed: Path, model: Loaded, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out: Path = tmp_path_factory.mktemp("evaluation")
     config = EvaluateConfig(
-        batch_size=16, readouts=("final",), flip_test=False, joint_score="heatmap_times_box", draws=20, seed=0
+        batch_size=16,
+        device="cpu",
+        readouts=("final",),
+        flip_test=False,
+        joint_score="heatmap_times_box",
+        draws=20,
+        seed=0,
     )
     evaluate(config, model, index=packed / "index", train=packed / "train", val=packed / "val", out=out)
     return out

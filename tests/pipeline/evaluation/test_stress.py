@@ -33,6 +33,7 @@ CONFIG = StressConfig(
     single_stream=None,
     seed=0,
     batch_size=16,
+    device="cpu",
     max_samples=None,
     draws=10,
     examples=3,
@@ -55,7 +56,13 @@ def stressed(
 def evaluated(packed: Path, loaded: tuple[Loaded, Loaded], tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("evaluation")
     config = EvaluateConfig(
-        batch_size=16, readouts=("final", "temporal"), flip_test=True, joint_score="heatmap_times_box", draws=20, seed=0
+        batch_size=16,
+        device="cpu",
+        readouts=("final", "temporal"),
+        flip_test=True,
+        joint_score="heatmap_times_box",
+        draws=20,
+        seed=0,
     )
     evaluate(config, loaded[0], index=packed / "index", train=packed / "train", val=packed / "val", out=out)
     return out
@@ -279,5 +286,11 @@ def test_evaluation_lists_the_ap_of_every_joint(evaluated: Path) -> None:
 def test_the_final_readout_is_always_scored_and_none_twice(readouts: tuple[Any, ...]) -> None:
     with pytest.raises(ValueError, match=r"readouts: got .*, wanted `final` among them and none twice"):
         EvaluateConfig(
-            batch_size=1, readouts=readouts, flip_test=False, joint_score="heatmap_times_box", draws=20, seed=0
+            batch_size=1,
+            device="cpu",
+            readouts=readouts,
+            flip_test=False,
+            joint_score="heatmap_times_box",
+            draws=20,
+            seed=0,
         )

@@ -12,6 +12,7 @@ import torch
 
 from pipeline.cluster import connected
 from tests.world.runs import STEPS, Driver, drive, final_weights, settle, workers
+from tests.world.small_disk import BALLAST, fill, mounted
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -110,6 +111,29 @@ def test_a_run_whose_driver_is_killed_goes_on_with_the_same_weights_even_if_its_
     assert f"going on from step {step - 4}, on 2 ranks" in driver.output
     assert driver.steps_told() == list(range(step - 3, STEPS + 1))
     assert_identical(driver, whole)
+
+
+def test_a_run_whose_disk_is_full_says_so_and_the_same_command_goes_on_with_the_same_weights_once_there_is_room(
+    place: Path, whole: dict[str, torch.Tensor]
+) -> None:
+    with mounted(place / "storage" / "full") as disk:
+        full = drive(place, "full")
+        full.until("step 6/")
+        fill(disk)
+
+        assert full.end() == 1, full.output
+        kept = full.checkpoints().all()[-1].step
+        assert full.steps_told() == list(range(1, STEPS + 1))
+        assert f"the checkpoint of step {STEPS // 2} could not be written" in full.output
+        assert "No space left" in full.lines[-1]
+        assert full.lines[-1].endswith(f"and the same command goes on from step {kept}\n")
+
+        (disk / BALLAST).unlink()
+        driver = drive(place, "full")
+
+        assert driver.end() == 0, driver.output
+        assert driver.steps_told() == list(range(kept + 1, STEPS + 1))
+        assert_identical(driver, whole)
 
 
 def test_sigterm_keeps_the_step_and_ends_and_the_same_command_goes_on_from_there(

@@ -1,6 +1,5 @@
 """A disk that is full in the middle of a run costs the steps since the last checkpoint and nothing else."""
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,18 +15,13 @@ from pipeline.training.loop import fit
 from pipeline.training.recipe import Recipe, Row
 from pipeline.training.run import Run, start
 from pipeline.training.worker import resume
+from tests.world.small_disk import BALLAST, fill, mounted
 
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """A small file system of its own."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64m", "none", str(folder)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("this machine does not allow to mount a file system")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    with mounted(tmp_path / "disk") as folder:
+        yield folder
 
 
 class Kept:
@@ -40,7 +34,7 @@ class Kept:
         self._keeper.after_step(run)
         if run.step == 3:
             self._keeper.finish()
-            subprocess.run(["dd", "if=/dev/zero", f"of={self._disk}/ballast"], capture_output=True, check=False)
+            fill(self._disk)
 
     def save(self, row: Row, *, run: Run) -> None:
         self._keeper.keep(run, row)
@@ -82,7 +76,7 @@ def test_training_outlives_a_full_disk_says_so_and_goes_on_from_the_last_checkpo
     assert [text.split(" could")[0] for text in told] == [f"the checkpoint of step {step}" for step in (4, 6, 8)]
     assert [one.step for one in checkpoints.all()] == [3]
 
-    (disk / "ballast").unlink()
+    (disk / BALLAST).unlink()
     again = fresh(recipe, seed=99)
     resume(again, checkpoints, rank=0, world=1, tell=told.append)
     assert again.step == 3

@@ -24,11 +24,11 @@ from pipeline.evaluation.errors import (
     pckh_curve,
 )
 from pipeline.evaluation.motion import BINS, EVERYONE, motion
-from pipeline.evaluation.posetrack18 import is_evaluated
 from pipeline.evaluation.predict import Poses
 from pipeline.evaluation.scorer import annotated_people, scorer_of_some
 from pipeline.evaluation.statistics import drawn_ratio, interval
 from pipeline.posetrack.index import Index
+from pipeline.posetrack.official import is_evaluated
 from pipeline.shards.sample import ClipSample
 
 SIZES = {"[0, 96)": (0, 96), "[96, 192)": (96, 192), "[192, 384)": (192, 384), "[384, inf)": (384, np.inf)}

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.json
 from jaxtyping import Bool, Float64, Int64
 
-from pipeline.evaluation.schema import DOCUMENT, TRACK_BOUND, parse_document, read_bytes
+from pipeline.evaluation.schema import DOCUMENT, parse_document, read_bytes
+from pipeline.posetrack.official import TRACK_BOUND
 
 INTEGERS = pa.list_(pa.field("item", pa.int64(), nullable=False))
 NUMBERS = pa.list_(pa.field("item", pa.float64(), nullable=False))

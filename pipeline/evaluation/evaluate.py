@@ -23,13 +23,13 @@ from pipeline.evaluation.loading import annotation_files
 from pipeline.evaluation.numbers import or_none
 from pipeline.evaluation.oks import oks_ap
 from pipeline.evaluation.pck import PCK, grouped, pck
-from pipeline.evaluation.posetrack18 import is_evaluated
 from pipeline.evaluation.poseval import score_folders
 from pipeline.evaluation.predict import Readout, predict, refuse_misfit, table
 from pipeline.evaluation.progress import told
 from pipeline.evaluation.scorer import OKS_AP, POSETRACK_AP, annotated_people, by_video, scorer_of
 from pipeline.evaluation.submission import write_predictions
 from pipeline.posetrack.index import Index, read_index
+from pipeline.posetrack.official import is_evaluated
 from pipeline.shards.batch import ClipBatch
 from pipeline.shards.manifest import read_manifest
 from pipeline.shards.reader import evaluation_batches, read_samples

@@ -8,7 +8,6 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Bool, Float64, Int64
 
-from dsn.skeleton import Skeleton
 from pipeline.evaluation.columns import Columns, content, given, lengths
 from pipeline.evaluation.people import JOINTS, People, head_sizes, ragged
 from pipeline.evaluation.video import MISSING_SCORE, Video, refuse, refuse_unless_finite
@@ -16,11 +15,6 @@ from pipeline.refusal import Refusal
 
 NAMES = tuple("head_bottom" if joint == "neck" else joint for joint in JOINTS)
 """The evaluated joints under the names that PoseTrack18 files give them."""
-
-
-def is_evaluated(skeleton: Skeleton) -> bool:
-    """Whether the official protocol applies: it wants all of these joints."""
-    return set(NAMES) <= set(skeleton.joints)
 
 
 def to_video(path: Path, columns: Columns) -> Video:

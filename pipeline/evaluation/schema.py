@@ -7,10 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from pipeline.posetrack.official import TRACK_BOUND
 from pipeline.refusal import Refusal
-
-TRACK_BOUND = 10_000
-"""The official evaluator's; negative ids pass."""
 
 Id = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 TrackId = Annotated[int, Field(ge=-(2**63), lt=TRACK_BOUND)]

@@ -12,11 +12,11 @@ from dsn.skeleton import Skeleton
 from pipeline.evaluation.loading import annotation_files, read_video
 from pipeline.evaluation.numbers import or_none
 from pipeline.evaluation.oks import found_people
-from pipeline.evaluation.posetrack18 import is_evaluated
 from pipeline.evaluation.statistics import drawn_ap, drawn_oks_ap
 from pipeline.evaluation.tables import read_truth, score_videos
 from pipeline.evaluation.video import Video
 from pipeline.posetrack.index import Index
+from pipeline.posetrack.official import is_evaluated
 
 POSETRACK_AP = "PoseTrack AP"
 """The official protocol's Total."""

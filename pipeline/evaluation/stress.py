@@ -27,7 +27,6 @@ from pipeline.evaluation.kinds import Donors
 from pipeline.evaluation.methods import CONTROLS, SEES, Networks
 from pipeline.evaluation.motion import BINS, EVERYONE, motion
 from pipeline.evaluation.outcome import Outcome, run_all, select
-from pipeline.evaluation.posetrack18 import is_evaluated
 from pipeline.evaluation.predict import refuse_misfit, table
 from pipeline.evaluation.progress import told
 from pipeline.evaluation.results import Measured, by_severity, headline, mean_retention, nested, rows
@@ -37,6 +36,7 @@ from pipeline.evaluation.stress_config import StreamConfig, StressConfig
 from pipeline.evaluation.strides import footage_of, strided
 from pipeline.evaluation.verdict import SEVERE, Claim, Curves, judge_claim
 from pipeline.posetrack.index import Index, read_index
+from pipeline.posetrack.official import is_evaluated
 from pipeline.refusal import Refusal
 from pipeline.shards.batch import ClipBatch
 from pipeline.shards.manifest import read_manifest

@@ -58,6 +58,9 @@ class Person:
     has_own_bbox: bool
     """False where the bbox was made from the keypoints."""
     head_bbox: Bbox | None
+    """None where the file has none with an area."""
+    has_head_bbox: bool
+    """Whether the file has one, if without an area."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

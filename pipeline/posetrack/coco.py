@@ -200,6 +200,7 @@ def _person(annotation: Annotation, where: str, *, part: Part, columns: Sequence
         bbox=own or extent(keypoints),
         has_own_bbox=own is not None,
         head_bbox=_head(annotation, where),
+        has_head_bbox=bool(annotation.head_box or annotation.bbox_head),
     )
 
 

@@ -14,6 +14,7 @@ from pipeline.posetrack.cases import EXAMPLES, Case, Found, shot, worst
 from pipeline.posetrack.checks import LOST, CheckConfig, Kept, Rejected
 from pipeline.posetrack.label_version import label_version
 from pipeline.posetrack.leakage import RULE, Leak, find_leaks
+from pipeline.posetrack.official import unscorable
 from pipeline.posetrack.suspects import joints_outside, jumps
 from pipeline.refusal import Refusal
 
@@ -62,7 +63,8 @@ def report(
         "leaks": {"rule": RULE, "found": [asdict(leak) for leak in leaks], "share_of_val": _leaked_share(leaks, kept)},
         "cases": [asdict(case) for case in worst([*(record.case for record in rejected), *odd])],
     }
-    return {**found, "blocks": [*_too_bad(found, config), *_too_leaky(leaks, found, config)]}
+    told = unscorable((item.video for item in kept), skeleton)
+    return {**found, "blocks": [*_too_bad(found, config), *_too_leaky(leaks, found, config), *told]}
 
 
 def refuse_blocked(checks: dict[str, Any], *, root: Path) -> None:

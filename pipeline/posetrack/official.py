@@ -1,9 +1,42 @@
 """Ground truth as the official evaluator wants it: a PoseTrack18 file a video, joints by their official names."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from dsn.skeleton import Skeleton
+from pipeline.posetrack.annotations import Person, Video
 from pipeline.posetrack.coco import Annotation, Document, Image, Part, joint_names
+from pipeline.posetrack.posetrack17 import JOINTS
+
+COUNTS = (15, 17)
+"""How many joints a file may name: PoseTrack17's, or PoseTrack18's with the ears."""
+TRACK_BOUND = 10_000
+"""Track ids lie below it; negative ones pass."""
+
+
+def is_evaluated(skeleton: Skeleton) -> bool:
+    """Whether the official protocol applies: to PoseTrack's joints, and at most the ears beside them."""
+    return len(skeleton.joints) in COUNTS and set(JOINTS) <= set(skeleton.joints)
+
+
+def unscorable(videos: Iterable[Video], skeleton: Skeleton) -> list[str]:
+    """What stages evaluate and stress would stop at in val's ground truth: a line for each kind, with the first case.
+
+    Track ids have their bound in files of any joints; heads are needed where the official protocol measures by them.
+    """
+    val = [video for video in videos if video.split == "val"]
+    people = [(f"{video.path}: frame {person.frame_id}: ", person) for video in val for person in video.people]
+    tracks = [f"{where}track_id: got {one.track_id}" for where, one in people if one.track_id >= TRACK_BOUND]
+    heads = [f"{where}bbox_head: got none for track {one.track_id}" for where, one in people if _is_headless(one)]
+    told = [(tracks, f"less than {TRACK_BOUND}, as in PoseTrack's own files: number each video's tracks from 0")]
+    if is_evaluated(skeleton):
+        told.append((heads, "one for everyone in val: PoseTrack's joints are scored by its protocol, in head sizes"))
+    return [f"{found[0]} ({len(found)} such), wanted {wanted}" for found, wanted in told if found]
+
+
+def _is_headless(person: Person) -> bool:
+    """Whether somebody who is to be found has no box of the head, not even one without an area."""
+    return person.bbox is not None and not person.has_head_bbox
 
 
 def speaks_officially(document: Document, skeleton: Skeleton) -> bool:

@@ -135,6 +135,7 @@ def _person(rect: _Rect, position: int) -> Person:
         bbox=extent(keypoints),
         has_own_bbox=False,
         head_bbox=_head(rect),
+        has_head_bbox=None not in (rect.x1, rect.y1, rect.x2, rect.y2),
     )
 
 

@@ -70,9 +70,11 @@ def stress(config: StressConfig, model: Loaded, control: Loaded, *, data: Data, 
     Raises:
         Refusal: an input is missing or does not fit, or nobody in val can be evaluated.
     """
-    networks = _networks(model, control, stream=_stream(config.single_stream))
-    for loaded in (model, control):
-        refuse_misfit(loaded, read_manifest(data.val))
+    stream = _stream(config.single_stream)
+    networks = _networks(model, control, stream=stream)
+    for loaded in (model, control, stream):
+        if loaded is not None:
+            refuse_misfit(loaded, read_manifest(data.val))
     networks.to(usable(config.device, key="stress.device"))
     samples = [sample for sample in read_samples(data.val) if sample.score is None]
     keys = chosen_keys(samples, limit=config.max_samples, seed=config.seed)
@@ -137,18 +139,21 @@ def _networks(model: Loaded, control: Loaded, *, stream: Loaded | None) -> Netwo
             "stress: got a network whose temporal readout sees the keyframe, wanted one that never sees it, to compare "
             "with; such networks are scored by `dvc repro evaluate` alone, or compared with as stress.single_stream"
         )
-    if stream is not None and (stream.config.clip, stream.config.input_size) != (
-        model.config.clip,
-        model.config.input_size,
-    ):
-        raise Refusal(
-            "stress.single_stream: got a network for other clips or crops, wanted the same offsets and input size as "
-            "the registered one's; train it with the same `model.clip` and `model.input_size`"
-        )
-    other = None if stream is None else stream.network
-    if isinstance(other, SingleFrame):
+    for name, other in (("control", control), ("stress.single_stream", stream)):
+        if other is not None and _shared(other) != _shared(model):
+            raise Refusal(
+                f"{name}: got a network of other clips, crops or heatmaps than the registered one's, wanted the same; "
+                "train it with the same `model.clip`, `model.input_size` and `model.heatmap`"
+            )
+    clips = None if stream is None else stream.network
+    if isinstance(clips, SingleFrame):
         raise Refusal("stress.single_stream: got a SingleFrame, wanted a network that sees clips")
-    return Networks(dual=model.network, single=control.network, model=model.config, stream=other)
+    return Networks(dual=model.network, single=control.network, model=model.config, stream=clips)
+
+
+def _shared(loaded: Loaded) -> tuple[object, ...]:
+    """What all networks share: they are shown the same crops, and one codec reads their heatmaps."""
+    return loaded.config.clip, loaded.config.input_size, loaded.config.heatmap
 
 
 def _stream(config: StreamConfig | None) -> Loaded | None:

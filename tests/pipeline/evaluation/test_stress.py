@@ -204,15 +204,6 @@ def test_a_split_in_which_nobody_can_be_evaluated_is_refused() -> None:
         chosen_keys([clips.sample(0, neighbour_bbox=None)], limit=None, seed=0)
 
 
-def test_networks_in_each_others_place_are_refused(
-    packed: Path, drawn_world: Path, loaded: tuple[Loaded, Loaded], tmp_path: Path
-) -> None:
-    dual, single = loaded
-
-    with pytest.raises(Refusal, match="got SingleFrame and DSN, wanted a registered DSN and a SingleFrame control"):
-        stress(CONFIG, single, dual, data=data_of(packed, drawn_world), out=tmp_path)
-
-
 def test_a_network_without_a_temporal_stream_is_compared_without_what_is_made_of_it(
     packed: Path, drawn_world: Path, loaded: tuple[Loaded, Loaded], tmp_path: Path
 ) -> None:

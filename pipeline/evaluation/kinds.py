@@ -1,7 +1,7 @@
 """The pixels of every kind of degradation, one frame of each clip at a time.
 
 A higher severity spoils the same place more. What is drawn comes from the sample's own generator, so a sample looks the
-same in any batch.
+same in any batch. No supporting frame is given anything of the keyframe, which blind methods must not see.
 """
 
 from collections.abc import Callable
@@ -78,7 +78,8 @@ def shutter_weights(clip: tuple[int, ...], *, severity: int, position: int) -> F
     """What a shutter open around a clip's frame gathers of each frame.
 
     A frame stands for the time up to the middle between it and the next. At severity 0 the shutter is open for the
-    frame's own time, at the highest for the whole clip's, and in between for equal steps more.
+    frame's own time, at the highest for the whole clip's, and in between for equal steps more. A supporting frame's
+    shutter is closed while the keyframe stands.
     """
     times = np.array(clip, dtype=np.float64)
     middles = (times[1:] + times[:-1]) / 2
@@ -86,6 +87,8 @@ def shutter_weights(clip: tuple[int, ...], *, severity: int, position: int) -> F
     own = edges[position : position + 2]
     opened, closed = own + (edges[[0, -1]] - own) * severity / WORST
     gathered = np.clip(np.minimum(edges[1:], closed) - np.maximum(edges[:-1], opened), 0.0, None)
+    if clip[position] != 0:
+        gathered[clip.index(0)] = 0.0
     weights: Float64[np.ndarray, " T"] = gathered / gathered.sum()
     return weights
 
@@ -182,8 +185,9 @@ def _foreign(scene: Scene, _severity: int) -> UInt8[Tensor, "B 3 H W"]:
 
 
 def _dropped(scene: Scene, _severity: int) -> UInt8[Tensor, "B 3 H W"]:
-    """The frame never came, and the one before it stays; of a clip's first frame, the one after it."""
-    other = scene.position - 1 if scene.position else 1
+    """The frame never came, and the supporting frame before it stays, or else the next; itself where there is none."""
+    others = [place for place, offset in enumerate(scene.clip) if offset != 0 and place != scene.position]
+    other = next((place for place in reversed(others) if place < scene.position), (others or [scene.position])[0])
     return scene.frames[:, other].clone(memory_format=torch.contiguous_format)
 
 

@@ -161,6 +161,24 @@ def test_a_dropped_frame_shows_the_one_before_it(batch: ClipBatch) -> None:
     assert torch.equal(clips_of(batch, "dropped", 1, target="supporting")[:, 0], batch.frames[:, 1])
 
 
+def test_a_dropped_supporting_frame_never_becomes_the_keyframe(batch: ClipBatch) -> None:
+    shown = clips_of(batch, "dropped", 1, target="all")
+
+    assert torch.equal(shown, batch.frames[:, [1, 0, 1, 1, 3]])
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "foreign"])
+@pytest.mark.parametrize("target", ["supporting", "all"])
+def test_degraded_supporting_frames_hold_nothing_of_the_keyframe(batch: ClipBatch, kind: Kind, target: Target) -> None:
+    inverted = batch.frames.clone()
+    inverted[:, 2] = 255 - inverted[:, 2]
+    others = [0, 1, 3, 4]
+
+    found = [clips_of(replace(batch, frames=frames), kind, 5, target=target) for frames in (batch.frames, inverted)]
+
+    assert torch.equal(found[0][:, others], found[1][:, others])
+
+
 def test_darkness_leaves_its_share_of_the_light(batch: ClipBatch) -> None:
     light = [
         degraded(batch, "darkness", severity).float().mean() / batch.frames[:, 2].float().mean() for severity in (1, 2)

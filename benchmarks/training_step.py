@@ -55,6 +55,7 @@ class Noise:
     frames: UInt8[Tensor, "B T 3 H W"]
     keypoints: Float[Tensor, "B K 2"]
     visible: Bool[Tensor, "B K"]
+    is_spoilt: Bool[Tensor, " B"]
 
 
 def main(given: argparse.Namespace) -> None:
@@ -121,6 +122,7 @@ def _noise(config: ModelConfig, *, clips: int, device: torch.device) -> Noise:
         keypoints=torch.rand(clips, joints, 2, device=device)
         * torch.tensor([width - 1.0, height - 1.0], device=device),
         visible=torch.ones(clips, joints, dtype=torch.bool, device=device),
+        is_spoilt=torch.zeros(clips, dtype=torch.bool, device=device),
     )
 
 

@@ -56,12 +56,14 @@ def losses(
     targets: Float[Tensor, "B K h w"],
     *,
     supervised: Bool[Tensor, "B K"],
+    is_spoilt: Bool[Tensor, " B"] | None = None,
     config: LossConfig,
 ) -> dict[str, Float[Tensor, ""]]:
     """The weighted terms by name; the loss is their sum.
 
     `targets` and `supervised` come from `dsn.codec.encode`. A readout that the network lacks, or of weight 0, has no
-    term: a single-frame network has only `final`.
+    term: a single-frame network has only `final`. Where `is_spoilt`, something was drawn over the keyframe that no
+    supporting frame tells of, so nobody is to reconstruct it; None: over none.
     """
     maps = {"final": readouts.final, "keypoint": readouts.keypoint, "dense": readouts.dense, "visual": readouts.visual}
     terms: dict[str, Tensor] = {}
@@ -71,12 +73,19 @@ def losses(
             views = heatmaps if name == "dense" else heatmaps[:, None]
             error = heatmap_error(views, targets, supervised=supervised, hard_joints=config.hard_joints)
             terms[name] = weight * error
-    rebuilt = {"reconstruction": readouts.reconstruction, "masked": readouts.masked}
+    rebuilt = {"reconstruction": _unspoilt(readouts.reconstruction, is_spoilt), "masked": readouts.masked}
     for name, reconstruction in rebuilt.items():
         weight = getattr(config, name)
         if reconstruction is not None and weight > 0:
             terms[name] = weight * reconstruction_error(reconstruction)
     return terms
+
+
+def _unspoilt(keyframe: Reconstruction | None, is_spoilt: Bool[Tensor, " B"] | None) -> Reconstruction | None:
+    """The reconstruction, to be judged where the keyframe is not spoilt."""
+    if keyframe is None or is_spoilt is None:
+        return keyframe
+    return replace(keyframe, counted=keyframe.counted & ~is_spoilt[:, None])
 
 
 def heatmap_error(
@@ -122,6 +131,9 @@ def _gradient_norm(term: Float[Tensor, ""], parameters: list[Tensor]) -> Float[T
 
 
 def reconstruction_error(reconstruction: Reconstruction) -> Float[Tensor, ""]:
-    """Squared error averaged over a patch's numbers, and over the patches that were hidden."""
+    """Squared error averaged over a patch's numbers, and over the patches that count.
+
+    0, with a gradient of 0, where none counts.
+    """
     errors = (reconstruction.guess - reconstruction.truth).square().mean(dim=-1)
     return (errors * reconstruction.counted).sum() / reconstruction.counted.sum().clamp(min=1)

@@ -15,7 +15,7 @@ class Reconstruction:
     truth: Float[Tensor, "B M P"]
     """Without a gradient."""
     counted: Bool[Tensor, "B M"]
-    """Which patches were hidden."""
+    """Which patches the error is taken over: those that were hidden."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

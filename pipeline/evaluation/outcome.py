@@ -106,5 +106,6 @@ def select(batch: ClipBatch, keys: frozenset[str]) -> ClipBatch:
         to_source=batch.to_source[rows],
         head_size=batch.head_size[rows],
         bbox_size=batch.bbox_size[rows],
+        is_spoilt=batch.is_spoilt[rows],
         samples=tuple(batch.samples[row] for row in rows),
     )

@@ -161,7 +161,7 @@ def cover(
     rng: np.random.Generator,
     *,
     is_keyframe: Sequence[bool] | Bool[np.ndarray, " T"],
-) -> None:
+) -> bool:
     """Draw the patch over all frames and what spoils the keyframe, in place.
 
     Args:
@@ -169,13 +169,20 @@ def cover(
         config: the probabilities.
         rng: the sample's random numbers.
         is_keyframe: which of the frames show the keyframe, its repeats in a video of one frame included.
+
+    Returns:
+        Whether the keyframe was spoilt: dropped out or degraded, by whatever degree.
     """
+    is_spoilt = False
     if rng.random() < config.occluder:
         patch(frames, rng, shares=(0.1, 0.4))
     if rng.random() < config.keyframe_dropout:
         chosen = np.flatnonzero(is_keyframe)
         frames[chosen] = dropped(frames[chosen[0]], rng)
+        is_spoilt = True
     if rng.random() < config.keyframe_degradation:
         chosen = np.flatnonzero(is_keyframe)
         kind = config.keyframe_kinds[rng.integers(len(config.keyframe_kinds))]
         frames[chosen] = degraded(frames[chosen[0]], kind, rng)
+        is_spoilt = True
+    return is_spoilt

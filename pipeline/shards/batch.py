@@ -29,6 +29,8 @@ class ClipBatch:
     """The official evaluator's head size, in input pixels; NaN where unknown."""
     bbox_size: Float[Tensor, " B"]
     """The longer side of the bbox at the keyframe, in input pixels."""
+    is_spoilt: Bool[Tensor, " B"]
+    """Whose keyframe augmentation dropped out or degraded."""
     samples: tuple[ClipSample, ...]
     quarantined: tuple[str, ...] = ()
     """Records that could not be read and in whose place others stand here: each with its name and the reason."""
@@ -45,6 +47,7 @@ def collate(made: Clips) -> ClipBatch:
         to_source=torch.from_numpy(np.stack([clip.to_source for clip in clips]).astype(np.float32)),
         head_size=torch.tensor([_head_size(clip) for clip in clips], dtype=torch.float32),
         bbox_size=torch.tensor([_bbox_size(clip) for clip in clips], dtype=torch.float32),
+        is_spoilt=torch.tensor([clip.is_spoilt for clip in clips], dtype=torch.bool),
         samples=tuple(clip.sample for clip in clips),
         quarantined=made.quarantined,
     )

@@ -19,6 +19,8 @@ class Clip:
     visible: Bool[np.ndarray, " K"]
     to_source: Affine
     """From input pixels to the source frame."""
+    is_spoilt: bool
+    """Whether augmentation dropped out or degraded the keyframe; known once the pixels are drawn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

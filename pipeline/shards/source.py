@@ -1,7 +1,7 @@
 """Planned batches made of records: read, decoded and cropped."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
@@ -108,8 +108,8 @@ class Source:
     def _drawn(self, job: "_Job | None", frames: UInt8[np.ndarray, "T H W 3"]) -> Clip:
         assert job is not None  # only evaluation leaves records out, and nothing stands in there
         decode = partial(_decode, job.members, size=self.records.stored_size, name=job.name)
-        draw(job.planned, frames, times=self.times, decode=decode)
-        return job.planned.clip
+        is_spoilt = draw(job.planned, frames, times=self.times, decode=decode)
+        return replace(job.planned.clip, is_spoilt=is_spoilt)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,8 +35,8 @@ class Planned:
     """What the input is of the stored crops, if it is whole pixels of them."""
     drawn: Tint | None
     """Other colours, if they vary."""
-    cover: Callable[[Frames], None] | None
-    """What comes over the frames at the end."""
+    cover: Callable[[Frames], bool] | None
+    """What comes over the frames at the end; tells whether it spoilt the keyframe."""
 
 
 Plan = Callable[[ClipSample], Planned | None]
@@ -71,8 +71,12 @@ def evaluation_views(manifest: Manifest, *, bbox: Bboxes, input_size: tuple[int,
     return partial(_evaluation_clip, layout=layout_of(manifest, input_size=input_size), bbox=bbox)
 
 
-def draw(planned: Planned, frames: Frames, *, times: Sequence[int], decode: Decode) -> None:
-    """Draw a clip's pixels at some of its times into `frames`; a frame that stands in for others is decoded once."""
+def draw(planned: Planned, frames: Frames, *, times: Sequence[int], decode: Decode) -> bool:
+    """Draw a clip's pixels at some of its times into `frames`; a frame that stands in for others is decoded once.
+
+    Returns:
+        Whether the keyframe was spoilt.
+    """
     used = [planned.clip.sample.frames_used[time] for time in times]
     for row, time in enumerate(times):
         first = used.index(used[row])
@@ -82,8 +86,7 @@ def draw(planned: Planned, frames: Frames, *, times: Sequence[int], decode: Deco
         cut(frames[row], decode(time), affine=planned.to_stored, window=planned.window)
         if planned.drawn is not None:
             tint(frames[row], planned.drawn)
-    if planned.cover is not None:
-        planned.cover(frames)
+    return False if planned.cover is None else planned.cover(frames)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,4 +171,5 @@ def _clip(sample: ClipSample, table: Float[np.ndarray, "K 3"], *, to_source: Aff
         keypoints=points,
         visible=np.asarray((table[:, 2] > 0) & layout.is_scored & is_inside, dtype=bool),
         to_source=to_source,
+        is_spoilt=False,
     )

@@ -31,6 +31,10 @@ class Batch(Protocol):
     def visible(self) -> Bool[Tensor, "B K"]:
         """What is supervised."""
 
+    @property
+    def is_spoilt(self) -> Bool[Tensor, " B"]:
+        """Whose keyframe is not to be reconstructed, because something was drawn over it."""
+
 
 def bare(network: nn.Module) -> nn.Module:
     """The network itself, without the wrapper that synchronises its gradients."""
@@ -56,7 +60,7 @@ def batch_losses(network: nn.Module, batch: Batch, *, model: ModelConfig, loss: 
         config=model.heatmap,
     )
     readouts = forward(network, images, model=model)
-    return losses(readouts, targets, supervised=supervised, config=loss)
+    return losses(readouts, targets, supervised=supervised, is_spoilt=batch.is_spoilt.to(device), config=loss)
 
 
 def arithmetic(precision: str, device: torch.device) -> AbstractContextManager[Any]:

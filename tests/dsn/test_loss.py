@@ -79,6 +79,26 @@ def test_each_term_is_weighted_and_those_of_weight_0_are_left_out() -> None:
     }
 
 
+def _reconstructed(guess: Tensor, *, is_spoilt: list[bool]) -> Tensor:
+    """The term of a keyframe's reconstruction that should be 0 everywhere."""
+    rebuilt = Reconstruction(guess=guess, truth=torch.zeros_like(guess), counted=torch.ones(2, 3, dtype=torch.bool))
+    readouts = Readouts(final=_maps(1.0), reconstruction=rebuilt, masked=rebuilt)
+    config = replace(WEIGHTS, reconstruction=1.0, masked=1.0)
+    terms = losses(readouts, _maps(0.0), supervised=SUPERVISED, is_spoilt=torch.tensor(is_spoilt), config=config)
+    assert terms["masked"] == guess.square().mean()  # no keyframe goes into it
+    return terms["reconstruction"]
+
+
+def test_nobody_reconstructs_a_spoilt_keyframe() -> None:
+    guess = torch.stack([torch.full((3, 12), 2.0), torch.full((3, 12), 4.0)]).requires_grad_()
+
+    assert _reconstructed(guess, is_spoilt=[False, False]) == (4 + 16) / 2
+    assert _reconstructed(guess, is_spoilt=[True, False]) == 16
+    error = _reconstructed(guess, is_spoilt=[True, True])
+    assert error == 0
+    assert not torch.autograd.grad(error, guess)[0].any()
+
+
 def test_a_single_frame_network_has_the_final_term_alone() -> None:
     readouts = Readouts(final=_maps(1.0))
 

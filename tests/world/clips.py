@@ -81,5 +81,6 @@ def batch(count: int = 2) -> ClipBatch:
         to_source=torch.tensor([[2.0, 0.0, 100.0], [0.0, 2.0, 200.0]]).expand(count, 2, 3),
         head_size=torch.full((count,), 10.0),
         bbox_size=torch.full((count,), 30.0),
+        is_spoilt=torch.zeros(count, dtype=torch.bool),
         samples=samples,
     )

@@ -91,5 +91,6 @@ class Noise:
             to_source=torch.eye(2, 3).expand(count, 2, 3),
             head_size=torch.full((count,), 10.0),
             bbox_size=torch.full((count,), 30.0),
+            is_spoilt=torch.zeros(count, dtype=torch.bool),
             samples=tuple(_sample(person) for person in range(count)),
         )

@@ -119,7 +119,8 @@ def gradient(rank: int, world: int) -> Tensor:
     own = []
     for share in range(rank, SHARES, world):
         visible = torch.rand(4, 17, generator=torch.Generator().manual_seed(share)) < 0.6
-        own.append(dataclasses.replace(Noise.batch(share, count=4), visible=visible))
+        is_spoilt = torch.arange(4) < share  # none, some, and all of the first piece
+        own.append(dataclasses.replace(Noise.batch(share, count=4), visible=visible, is_spoilt=is_spoilt))
     for _ in range(2):  # DDP is another one in its first step
         run.step = 0
         advance(run, own, rank=rank, of=SHARES, with_gradient_shares=False, skipped=print)

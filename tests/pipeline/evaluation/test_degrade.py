@@ -60,6 +60,7 @@ def test_a_sample_is_degraded_alike_alone_and_in_a_batch(batch: ClipBatch, kind:
         to_source=batch.to_source[1:],
         head_size=batch.head_size[1:],
         bbox_size=batch.bbox_size[1:],
+        is_spoilt=batch.is_spoilt[1:],
         samples=batch.samples[1:],
     )
 

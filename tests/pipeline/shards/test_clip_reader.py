@@ -29,7 +29,7 @@ def training(folder: Path, config: ReaderConfig, **changes: Any) -> Iterator[Cli
 
 
 def equal(one: ClipBatch, two: ClipBatch) -> bool:
-    tensors = ("frames", "keypoints", "visible", "to_source")
+    tensors = ("frames", "keypoints", "visible", "to_source", "is_spoilt")
     return (one.keys, one.samples) == (two.keys, two.samples) and all(
         torch.equal(getattr(one, name), getattr(two, name)) for name in tensors
     )
@@ -192,6 +192,7 @@ def test_an_unknown_head_size_is_nan(make_sample: Callable[..., ClipSample]) -> 
             keypoints=np.zeros((17, 2)),
             visible=np.zeros(17, dtype=bool),
             to_source=np.array([[2.0, 0, 0], [0, 2, 0]]),
+            is_spoilt=False,
         )
         for head_size in (6.0, None)
     )

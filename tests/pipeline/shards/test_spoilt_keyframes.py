@@ -105,6 +105,35 @@ def test_only_the_keyframe_is_degraded_and_as_often_as_asked(make_augment: MakeA
     assert 70 < spoilt < 130
 
 
+def test_a_keyframe_is_said_to_be_spoilt_where_it_is(make_augment: MakeAugment) -> None:
+    """Under the patch that lies over all frames alike it is not: there the supporting frames tell of it."""
+    for probabilities in ({"keyframe_dropout": 0.5}, {"keyframe_degradation": 0.5, "keyframe_kinds": ("black",)}):
+        config = make_augment(occluder=0.5, **probabilities)
+        for seed in range(40):
+            frames = np.full((5, 32, 24, 3), 90, dtype=np.uint8)
+            frames[:, :, ::2] = 200  # so that blur shows
+            is_spoilt = cover(frames, config, np.random.default_rng(seed), is_keyframe=MIDDLE)
+            assert is_spoilt is not np.array_equal(frames[2], frames[1])
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_batch_says_whose_keyframe_is_spoilt(
+    packed: Path, make_reader: Callable[..., ReaderConfig], workers: int
+) -> None:
+    def read(**augment: Any) -> Iterator[ClipBatch]:
+        config = make_reader(workers=workers, prefetch=1, **augment)
+        arguments: dict[str, Any] = {"batch_size": 7, "seed": 1, "epoch": 2, "rank": 0, "world": 1}
+        return training_batches(packed / "train", config, input_size=(32, 24), **arguments)
+
+    told = []
+    for drawn, clean in zip(read(keyframe_degradation=0.5, keyframe_kinds=("black",)), read(), strict=True):
+        assert drawn.keys == clean.keys
+        assert torch.equal(drawn.is_spoilt, (drawn.frames != clean.frames).flatten(1).any(dim=1))
+        assert not clean.is_spoilt.any()
+        told += drawn.is_spoilt.tolist()
+    assert 7 < sum(told) < 21
+
+
 def test_no_degradation_leaves_all_other_draws_as_they_were(make_augment: MakeAugment) -> None:
     for seed in range(30):
         drawn = []

@@ -34,11 +34,11 @@ def gradient(run: Run, shares: Sequence[ClipBatch]) -> tuple[torch.Tensor, float
 
 
 def uneven(noise: Any, *, count: int) -> ClipBatch:
-    """A batch in which some people have few supervised joints, and one has none."""
+    """A batch in which people have few supervised joints or none, and whose first three keyframes are spoilt."""
     batch: ClipBatch = noise.batch(1, count=count)
     visible = torch.rand(count, 17, generator=torch.Generator().manual_seed(2)) < 0.6
     visible[1] = False
-    return dataclasses.replace(batch, visible=visible)
+    return dataclasses.replace(batch, visible=visible, is_spoilt=torch.arange(count) < 3)
 
 
 @pytest.mark.parametrize("hard_joints", [None, 5])
@@ -61,7 +61,20 @@ def test_the_weights_of_pieces_sum_up_to_one(recipe: Recipe, noise: Any) -> None
 
     assert [len(piece.batch.keys) for piece in pieces] == [3, 3, 2]
     assert sum(piece.weight("final") for piece in pieces) == pytest.approx(1)
-    assert [piece.weight("reconstruction") for piece in pieces] == pytest.approx([3 / 8, 3 / 8, 2 / 8])
+    assert [piece.weight("masked") for piece in pieces] == pytest.approx([3 / 8, 3 / 8, 2 / 8])
+    assert [piece.weight("reconstruction") for piece in pieces] == pytest.approx([0, 3 / 5, 2 / 5])
+
+
+def test_a_batch_of_spoilt_keyframes_alone_has_no_reconstruction_to_learn_from(recipe: Recipe, noise: Any) -> None:
+    batch = dataclasses.replace(noise.batch(1, count=4), is_spoilt=torch.ones(4, dtype=torch.bool))
+    run = fresh(recipe, micro_batch=2)
+
+    row, _ = advance(run, [batch], rank=0, of=1, with_gradient_shares=False, skipped=unwanted)
+
+    assert row["loss/reconstruction"] == 0
+    assert row["loss/final"] > 0
+    readout = run.network.get_submodule("temporal.reconstruct")
+    assert all(parameter.grad is not None and not parameter.grad.any() for parameter in readout.parameters())
 
 
 def test_shares_are_averaged_each_with_random_numbers_of_its_own(recipe: Recipe, noise: Any) -> None:

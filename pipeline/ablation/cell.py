@@ -13,7 +13,7 @@ from dsn.checkpoint import load
 from pipeline import params
 from pipeline.artifacts import read_json, sha256, write_json
 from pipeline.evaluation.efficiency import efficiency
-from pipeline.evaluation.stress import Data, stress
+from pipeline.evaluation.stress import Data, refuse_sighted, stress
 from pipeline.evaluation.stress_config import StressConfig
 from pipeline.evaluation.verdict import SEVERE
 from pipeline.tracking.config import TrackingConfig
@@ -45,12 +45,17 @@ def train_cell(data: CellData, *, preset: str, seed: int, out: Path) -> None:
     """Train a cell and write its params.yaml, model/, run.json, history.csv and cell.json into `out`.
 
     The run is nested in the ablation's. The preset `single_frame` trains the single-frame network itself.
+
+    Raises:
+        Refusal: the stress test would refuse the network.
     """
     began = time.monotonic()
     file = write_params(data, preset=preset, seed=seed, out=out / "params.yaml")
     tracking = params.load(file, "tracking", into=TrackingConfig)
     kind: Kind = "single_frame" if preset == CONTROL else "dual"
     job = from_params(file, kind=kind, section="train", shards=data.shards, start=data.start)
+    if kind == "dual":
+        refuse_sighted(job.model)  # before it is trained, not after
     train_tracked(job, out, tracking, name=f"{preset}-{seed}", parent=parent_run(data, tracking))
     cell = {
         "preset": preset,

@@ -15,6 +15,7 @@ import pandas as pd
 import torch
 
 from dsn.checkpoint import Loaded, load
+from dsn.config import ModelConfig
 from dsn.network import DSN, SingleFrame
 from dsn.sight import sight
 from pipeline.artifacts import read_json, resolved, sha256, write_json
@@ -134,11 +135,7 @@ def _networks(model: Loaded, control: Loaded, *, stream: Loaded | None) -> Netwo
     if not isinstance(model.network, DSN) or not isinstance(control.network, SingleFrame):
         got = f"{type(model.network).__name__} and {type(control.network).__name__}"
         raise Refusal(f"stress: got {got}, wanted a registered DSN and a SingleFrame control; run `dvc repro`")
-    if "keyframe" in sight(model.config).get("temporal", ()):
-        raise Refusal(
-            "stress: got a network whose temporal readout sees the keyframe, wanted one that never sees it, to compare "
-            "with; such networks are scored by `dvc repro evaluate` alone, or compared with as stress.single_stream"
-        )
+    refuse_sighted(model.config)
     for name, other in (("control", control), ("stress.single_stream", stream)):
         if other is not None and _shared(other) != _shared(model):
             raise Refusal(
@@ -149,6 +146,15 @@ def _networks(model: Loaded, control: Loaded, *, stream: Loaded | None) -> Netwo
     if isinstance(clips, SingleFrame):
         raise Refusal("stress.single_stream: got a SingleFrame, wanted a network that sees clips")
     return Networks(dual=model.network, single=control.network, model=model.config, stream=clips)
+
+
+def refuse_sighted(config: ModelConfig) -> None:
+    """Refuse a network whose temporal readout sees the keyframe, which the claim says it does without."""
+    if "keyframe" in sight(config).get("temporal", ()):
+        raise Refusal(
+            "stress: got a network whose temporal readout sees the keyframe, wanted one that never sees it, to compare "
+            "with; such networks are scored by `dvc repro evaluate` alone, or compared with as stress.single_stream"
+        )
 
 
 def _shared(loaded: Loaded) -> tuple[object, ...]:

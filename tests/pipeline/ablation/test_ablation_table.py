@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from pipeline import params
-from pipeline.ablation.cell import CellData, scores, write_params
+from pipeline.ablation.cell import CellData, scores, train_cell, write_params
 from pipeline.ablation.table import over_seeds, write_table
 from pipeline.artifacts import write_json, write_text
 from pipeline.refusal import Refusal
@@ -103,9 +103,11 @@ def test_a_missing_cell_and_cells_of_other_data_are_refused(
         write_table(tmp_path / "cells", scale, out=tmp_path)
 
 
-def test_a_cells_params_are_the_projects_under_preset_scale_and_seed(scale: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def data(scale: Path, tmp_path: Path) -> CellData:
+    """The project's params and presets, and nothing to train on."""
     nothing = tmp_path / "nothing"
-    data = CellData(
+    return CellData(
         params=ROOT / "params.yaml",
         presets=ROOT / "presets" / "network",
         scale=scale,
@@ -114,6 +116,13 @@ def test_a_cells_params_are_the_projects_under_preset_scale_and_seed(scale: Path
         pretrained=nothing,
     )
 
+
+def test_a_network_that_the_stress_test_refuses_is_not_trained_first(data: CellData, tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match="temporal readout sees the keyframe, wanted one that never sees it"):
+        train_cell(data, preset="single_stream", seed=0, out=tmp_path / "cell")
+
+
+def test_a_cells_params_are_the_projects_under_preset_scale_and_seed(data: CellData, tmp_path: Path) -> None:
     file = write_params(data, preset="gated", seed=3, out=tmp_path / "cell" / "params.yaml")
 
     values, before = params.read(file), params.read(ROOT / "params.yaml")

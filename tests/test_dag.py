@@ -4,6 +4,7 @@ import ast
 import importlib
 import inspect
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import fields, is_dataclass
@@ -169,7 +170,7 @@ def test_every_stage_has_its_module_and_says_what_it_does() -> None:
 @pytest.mark.parametrize("name", EVERY)
 def test_a_command_gives_its_stage_every_path_it_asks_for(name: str) -> None:
     parameters = inspect.signature(importlib.import_module(f"stages.{name}").main).parameters
-    command = EVERY[name]["cmd"].split()
+    command = shlex.split(EVERY[name]["cmd"])
 
     assert command[:3] == ["python", "-m", f"stages.{name}"]
     flags = [flag for parameter in parameters.values() for flag in flags_of(parameter)]
@@ -187,7 +188,16 @@ def test_a_path_in_a_command_is_declared(name: str) -> None:
     stage = STAGES[name]
     declared = [*stage["deps"], *outs_of(stage)]
 
-    assert not [path for path in stage["cmd"].split()[4::2] if not any(covers(path, known) for known in declared)]
+    assert not [path for path in shlex.split(stage["cmd"])[4::2] if not any(covers(path, known) for known in declared)]
+
+
+@pytest.mark.parametrize("name", [name for name, stage in EVERY.items() if "${data.root}" in stage["cmd"]])
+def test_a_data_root_reaches_its_stage_whatever_the_shell_would_make_of_it(name: str) -> None:
+    root = 'my data/$HOME `id`; "(1) & 2"'
+
+    words = shlex.split(EVERY[name]["cmd"].replace("${data.root}", root))
+
+    assert words[words.index("--root") + 1] == root
 
 
 def test_what_a_stage_reads_is_data_or_what_an_earlier_stage_wrote() -> None:

@@ -38,6 +38,11 @@ class DataConfig:
     boxes: BoxesConfig | None
     """Whom val is evaluated on besides: null evaluates on the annotated people's own bboxes."""
 
+    def __post_init__(self) -> None:
+        """Refuse a root that would end the quotes around it in the commands of dvc.yaml."""
+        if "'" in str(self.root):
+            raise ValueError(f"root: got {self.root}, wanted a path without ' in it: rename the folder")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrepareConfig:

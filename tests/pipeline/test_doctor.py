@@ -80,6 +80,12 @@ def test_a_missing_dataset_is_named(values: dict[str, Any]) -> None:
     assert "data.root" in detail
 
 
+def test_a_root_that_would_end_the_quotes_of_the_stages_commands_is_refused(values: dict[str, Any]) -> None:
+    values["data"]["root"] = "John's data"
+
+    assert "data: root: got John's data, wanted a path without '" in blocking(values)["params"]
+
+
 def test_a_server_that_does_not_answer_is_named_and_one_with_credentials_in_its_address_without_them(
     values: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,7 @@ from pipeline.shards.fitness import fewest_shards, refuse_few, refuse_narrow
 from pipeline.shards.manifest import read_manifest
 
 
-@pytest.mark.parametrize(("ranks", "workers", "expected"), [(1, 0, 4), (1, 1, 4), (2, 0, 8), (2, 8, 64)])
+@pytest.mark.parametrize(("ranks", "workers", "expected"), [(1, 0, 4), (1, 1, 4), (2, 0, 8), (2, 8, 64), (4, 8, 128)])
 def test_each_process_that_reads_has_four_shards(ranks: int, workers: int, expected: int) -> None:
     assert fewest_shards(ranks=ranks, workers=workers) == expected
 

@@ -1,10 +1,12 @@
 """What is measured is the network that is trained, also on a machine that has torch and timm alone."""
 
+import json
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks import reading
 from benchmarks.networks import BACKBONES, v3_2, v3_2_values
 from pipeline import params
 from tests.world.networks import sections
@@ -41,6 +43,20 @@ def test_the_measured_network_has_the_switches_of_the_preset() -> None:
         params.merge(values, SIZES)
 
     assert measured == trained
+
+
+def test_reading_holds_where_every_preset_reaches_every_limit() -> None:
+    enough = {"times_rival": 8.0, "share_of_floor": 0.85}
+
+    assert reading.holds({"drawn": enough, "posetrack18": enough})
+    assert not reading.holds({"drawn": enough, "posetrack18": {**enough, "times_rival": 7.99}})
+    assert not reading.holds({"drawn": {**enough, "share_of_floor": 0.84}, "posetrack18": enough})
+
+
+def test_what_is_kept_of_reading_says_whether_it_holds() -> None:
+    kept = json.loads((ROOT / "benchmarks" / "results" / "reading.json").read_text(encoding="utf-8"))
+
+    assert kept["holds"] is reading.holds(kept)
 
 
 def test_every_measured_backbone_can_be_configured() -> None:

@@ -12,7 +12,8 @@ TOGETHER := $(addprefix tests/,test_real_frames.py test_whole_on_own_data.py tes
 	test_isolation.py test_registry_page.py test_tutorial.py stages \
 	$(addprefix pipeline/,export inference release report tracking))
 
-# Nothing phones home: DVC, Ray and MLflow each have their own switch.
+# Nothing phones home: DVC, Ray and MLflow each have their own switch. Activating the environment sets them too.
+SWITCHES := DVC_NO_ANALYTICS RAY_USAGE_STATS_ENABLED MLFLOW_DISABLE_TELEMETRY
 export DVC_NO_ANALYTICS := 1
 export RAY_USAGE_STATS_ENABLED := 0
 export MLFLOW_DISABLE_TELEMETRY := true
@@ -33,6 +34,7 @@ $(STAMP): requirements.lock
 	grep -E '^(cython|numpy|setuptools)==' requirements.lock > .venv/build.lock
 	$(UV) -r .venv/build.lock
 	$(UV) --no-build-isolation-package xtcocotools --no-binary xtcocotools -r requirements.lock
+	printf 'export %s\n' $(foreach name,$(SWITCHES),$(name)=$($(name))) >> $(BIN)/activate
 	@touch $@
 
 repro: $(STAMP)  ## draw the data, train, register, evaluate, promote and report: the whole DAG

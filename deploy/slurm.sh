@@ -11,7 +11,7 @@
 set -euo pipefail
 
 export PATH="$PWD/.venv/bin:$PATH"
-export RAY_AUTH_MODE=token RAY_USAGE_STATS_ENABLED=0 DVC_NO_ANALYTICS=1 OMP_NUM_THREADS=1
+export RAY_AUTH_MODE=token RAY_USAGE_STATS_ENABLED=0 DVC_NO_ANALYTICS=1 MLFLOW_DISABLE_TELEMETRY=true OMP_NUM_THREADS=1
 RAY_AUTH_TOKEN=$(python -c 'import secrets; print(secrets.token_hex(32))')
 export RAY_AUTH_TOKEN
 export GLOO_SOCKET_IFNAME=${GLOO_SOCKET_IFNAME:-$(ip -o route show default | awk '{print $5; exit}')}

@@ -115,6 +115,18 @@ def test_the_image_has_the_libraries_that_opencv_loads() -> None:
         assert "apt-get install libgl1 libglib2.0-0 libxcb1`" in (ROOT / page).read_text(), page
 
 
+def test_activating_the_environment_switches_telemetry_off(tmp_path: Path) -> None:
+    dry = ["make", "--dry-run", "--always-make", "setup"]
+    recipe = subprocess.run(dry, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    (line,) = [line for line in recipe if line.endswith(".venv/bin/activate")]
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+
+    shell = ["env", "-i", "PATH=/usr/bin:/bin", "sh", "-c", f"{line}; . .venv/bin/activate; env"]
+    found = subprocess.run(shell, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.split()
+
+    assert {"DVC_NO_ANALYTICS=1", "RAY_USAGE_STATS_ENABLED=0", "MLFLOW_DISABLE_TELEMETRY=true"} <= set(found)
+
+
 @pytest.mark.parametrize("name", ["compose.yaml", "rayjob.yaml", "ray-cluster.yaml", "slurm.sh"])
 def test_every_cluster_asks_for_a_token_and_tells_gloo_its_interface(name: str) -> None:
     text = (DEPLOY / name).read_text()

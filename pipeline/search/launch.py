@@ -91,7 +91,7 @@ def whole(trials: list[Trial], *, count: int) -> list[Trial]:
 def searcher(config: TuneConfig, known: list[Trial]) -> OptunaSearch:
     """Optuna's TPE, which knows the trials that ended and proposes those first that were cut off.
 
-    Its seed moves on with the trials that it knows: the first one would draw the same values again.
+    Its seed moves on with the trials that were proposed, ended or cut off: the first one would draw their values again.
     """
     ended = [trial for trial in known if trial.status != "running"]
     cut_off = [trial.proposed for trial in known if trial.status == "running"]
@@ -100,7 +100,7 @@ def searcher(config: TuneConfig, known: list[Trial]) -> OptunaSearch:
         metric=SCORE,
         mode="max",
         points_to_evaluate=cut_off or None,
-        seed=config.seed + len(ended),
+        seed=config.seed + len(known),
     )
     for trial in ended:
         made.add_evaluated_point(dict(trial.proposed), trial.scores.get(SCORE, 0.0), error=trial.status == "died")

@@ -103,7 +103,8 @@ def searcher(config: TuneConfig, known: list[Trial]) -> OptunaSearch:
         seed=config.seed + len(known),
     )
     for trial in ended:
-        made.add_evaluated_point(dict(trial.proposed), trial.scores.get(SCORE, 0.0), error=trial.status == "died")
+        score = 0.0 if trial.fault else trial.scores.get(SCORE, 0.0)  # what diverged may have had scores before
+        made.add_evaluated_point(dict(trial.proposed), score, error=trial.status == "died")
     return made
 
 

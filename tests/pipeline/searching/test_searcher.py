@@ -1,10 +1,11 @@
-"""What Optuna proposes once a search goes on."""
+"""What Optuna proposes, and what it is told, where a search goes on."""
 
 import pytest
 
 from pipeline.search.config import Range, TuneConfig
 from pipeline.search.journal import Status, Trial
 from pipeline.search.launch import searcher
+from pipeline.training.yardstick import SCORE
 
 RATE = "train.learning_rate"
 CONFIG = TuneConfig(
@@ -19,25 +20,38 @@ CONFIG = TuneConfig(
 )
 
 
+def trial_of(number: int, *, rate: float, status: Status = "finished", score: float = 1.0, fault: str = "") -> Trial:
+    return Trial(number=number, proposed={RATE: rate}, status=status, step=10, scores={SCORE: score}, fault=fault)
+
+
 def proposed(count: int, known: list[Trial]) -> list[float]:
-    """The next rates that it tries."""
+    """The next rates to try."""
     made = searcher(CONFIG, known)
-    return [made.suggest(f"trial {number}")[RATE] for number in range(count)]
+    return [(made.suggest(f"trial {number}") or {})[RATE] for number in range(count)]
 
 
-def trials(rates: list[float], status: Status) -> list[Trial]:
-    return [
-        Trial(number=number, proposed={RATE: rate}, status=status, step=0, scores={}, fault="")
-        for number, rate in enumerate(rates)
-    ]
-
-
-@pytest.mark.parametrize("status", ["running", "died"])
-def test_no_value_is_drawn_twice_whether_its_trial_had_ended_or_not(status: Status) -> None:
+@pytest.mark.parametrize("status", ["running", "finished"])
+def test_what_was_cut_off_is_proposed_first_and_no_other_value_is_drawn_again(status: Status) -> None:
     wave = proposed(4, [])
 
-    after = proposed(8, trials(wave, status))
+    after = proposed(8, [trial_of(number, rate=rate, status=status) for number, rate in enumerate(wave)])
 
-    repeated = wave if status == "running" else []
-    assert after[: len(repeated)] == repeated
-    assert set(after[len(repeated) :]).isdisjoint(wave)
+    cut_off = wave if status == "running" else []
+    assert after[: len(cut_off)] == cut_off
+    assert set(after[len(cut_off) :]).isdisjoint(wave)
+
+
+def test_the_first_values_follow_from_the_seed() -> None:
+    assert proposed(3, []) == proposed(3, [])
+
+
+def test_a_trial_that_diverged_counts_as_bad_though_it_scored_before() -> None:
+    known = [
+        trial_of(0, rate=1e-3, score=30.0),
+        trial_of(1, rate=9e-3, score=35.0, status="diverged", fault="the loss is not finite"),
+    ]
+
+    study = searcher(CONFIG, known)._ot_study
+
+    assert study is not None
+    assert [trial.value for trial in study.trials] == [30.0, 0.0]

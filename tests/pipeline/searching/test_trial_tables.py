@@ -7,7 +7,6 @@ import pytest
 
 from pipeline.search.config import Choice, Range, TuneConfig
 from pipeline.search.journal import Journal, Status, Trial, ended
-from pipeline.search.launch import searcher
 from pipeline.search.pictures import draw_parallel
 from pipeline.search.tables import counts, importances, trial_table
 from pipeline.training.yardstick import SCORE
@@ -130,24 +129,3 @@ def test_a_search_that_did_not_happen_has_a_picture_that_says_so(tmp_path: Path)
     draw_parallel(trial_table([], []), CONFIG, tmp_path / "a.svg")
 
     assert "no search" in (tmp_path / "a.svg").read_text()
-
-
-def test_the_searcher_proposes_first_what_was_cut_off(trials: list[Trial]) -> None:
-    cut_off = trial_of(5, 1.0, status="running", rate=2e-3)
-
-    proposed = searcher(CONFIG, [*trials, cut_off]).suggest("a")
-
-    assert proposed == cut_off.proposed
-
-
-def test_a_search_that_goes_on_proposes_other_values_than_at_its_start() -> None:
-    begun = searcher(CONFIG, [])
-    first = [begun.suggest(name) for name in "abc"]
-    known = [
-        Trial(number=n, proposed=values, status="finished", step=20, scores={SCORE: 1.0}, fault="")
-        for n, values in enumerate(first)
-        if values is not None
-    ]
-
-    assert searcher(CONFIG, known).suggest("d") not in first
-    assert [searcher(CONFIG, []).suggest("a")] == first[:1]

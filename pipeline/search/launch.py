@@ -21,7 +21,11 @@ from pipeline.search.journal import Journal, Trial
 from pipeline.search.space import domain
 from pipeline.search.trial import run_trial
 from pipeline.tracking.tracker import Tracker
+from pipeline.training.job import contents_of_code
 from pipeline.training.yardstick import SCORE
+
+CODE = "pipeline/search"
+"""What decides the scores of trials, beside what decides the weights of a run."""
 
 SETTINGS = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # no files of Ray's own for each trial
@@ -115,8 +119,9 @@ def room(cluster: dict[str, float], trial: dict[str, float]) -> int:
 
 
 def search_name(config: TuneConfig, run: str) -> str:
-    """The name under which a search is kept: a digest of its configuration and of the run that it varies."""
-    digest = hashlib.sha256(json.dumps([asdict(config), run], sort_keys=True).encode()).hexdigest()
+    """The name under which a search is kept: a digest of its configuration, its code and the run that it varies."""
+    values = [asdict(config), contents_of_code([CODE]), run]
+    digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
     return f"tune-{digest[:16]}"
 
 

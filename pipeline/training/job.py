@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -119,9 +119,14 @@ def run_name(job: Job) -> str:
     values["train"].pop("checkpoint_every")
     values["shards"] = [hashlib.sha256(manifest_bytes(split)).hexdigest() for split in map(job.split, SPLITS)]
     values["start"] = None if job.start is None else _content(Path(job.start, "network.safetensors"))
-    values["code"] = [_content(path) for folder in CODE for path in sorted(Path(folder).rglob("*.py"))]
+    values["code"] = contents_of_code(CODE)
     digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
     return f"{job.kind}-{digest[:16]}"
+
+
+def contents_of_code(folders: Sequence[str]) -> list[str]:
+    """The digests of all modules in some folders of the project."""
+    return [_content(path) for folder in folders for path in sorted(Path(folder).rglob("*.py"))]
 
 
 def _content(path: Path) -> str:

@@ -1,5 +1,7 @@
 """What may be searched, and how a trial's values come into a job."""
 
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -147,9 +149,18 @@ def test_as_many_trials_run_at_once_as_the_cluster_has_room_for(
     assert room(cluster, trial) == fit
 
 
-def test_another_space_or_another_run_is_another_search() -> None:
+def test_another_space_or_another_run_is_another_search_and_so_is_an_edited_line_of_its_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     one = config_of({"loss.visual": Range(low=0.0, high=1.0, log=False)})
     other = config_of({"loss.visual": Range(low=0.0, high=2.0, log=False)})
 
     assert search_name(one, "dual-1") == search_name(one, "dual-1")
     assert len({search_name(one, "dual-1"), search_name(other, "dual-1"), search_name(one, "dual-2")}) == 3
+
+    shutil.copytree(ROOT / "pipeline" / "search", tmp_path / "pipeline" / "search")
+    monkeypatch.chdir(tmp_path)
+    before = search_name(one, "dual-1")
+    module = Path("pipeline", "search", "trial.py")
+    module.write_text(f"{module.read_text()}# edited\n")
+    assert search_name(one, "dual-1") != before

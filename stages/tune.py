@@ -5,7 +5,7 @@ from pathlib import Path
 from pipeline import params
 from pipeline.entry import run_stage
 from pipeline.search.config import TuneConfig, first_values
-from pipeline.search.tracked import trial_job, tune
+from pipeline.search.tracked import tune
 from pipeline.tracking.config import TrackingConfig
 from pipeline.training.job import from_params
 
@@ -17,7 +17,7 @@ def main(shards: Path | str, start: Path, out: Path) -> None:
     config = params.load(PARAMS, "tune", into=TuneConfig)
     chosen = first_values(config)
     job = from_params(PARAMS, kind="dual", section="train", shards=shards, start=start, chosen=chosen)
-    tune(config, trial_job(job, config), out, params.load(PARAMS, "tracking", into=TrackingConfig))
+    tune(config, job, out, params.load(PARAMS, "tracking", into=TrackingConfig))
 
 
 if __name__ == "__main__":

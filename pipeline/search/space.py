@@ -8,7 +8,7 @@ import ray.tune
 from pipeline.params import laid
 from pipeline.refusal import Refusal
 from pipeline.search.config import Choice, Range, TuneConfig
-from pipeline.training.job import from_dict
+from pipeline.training.job import from_dict, refuse_unfit
 
 
 def domain(value: Range | Choice) -> Any:
@@ -18,15 +18,21 @@ def domain(value: Range | Choice) -> Any:
     return ray.tune.choice(list(value.values))
 
 
-def refuse_impossible(config: TuneConfig, job: Mapping[str, Any]) -> None:
-    """Refuse a space with a value that no job can have, before any trial runs into it.
+def refuse_impossible(config: TuneConfig, *, trial: Mapping[str, Any], whole: Mapping[str, Any]) -> None:
+    """Refuse a space with a value that no job can have, before any trial runs into it, or the run of its winner.
 
     Each end of a range and each value of a choice is tried, beside the first ones of the other keys; what is wrong in
     combination shows in a trial, which then counts as diverged.
+
+    Args:
+        config: the search.
+        trial: plain values of a trial's job, in one process.
+        whole: those of the job that takes the winner's values, on all ranks.
     """
     for name, value in config.space.items():
         for end in value.ends:
             try:
-                from_dict(laid({name: end}, job))
+                for job in (trial, whole):
+                    refuse_unfit(from_dict(laid({name: end}, job)))
             except Refusal as refusal:
                 raise Refusal(f"tune.space.{name}: {end!r} is impossible: {refusal}") from None

@@ -23,19 +23,23 @@ from pipeline.training.job import SPLITS, Job, run_name
 
 
 def tune(config: TuneConfig, job: Job, out: Path, tracking: TrackingConfig) -> None:
-    """Search, and write into `out`: `best.json`, `trials.csv`, `importance.csv` and `parallel.svg`."""
+    """Search, and write into `out`: `best.json`, `trials.csv`, `importance.csv` and `parallel.svg`.
+
+    Trials are short runs of `job`, which a winner's values must suit as it is.
+    """
     if config.trials == 0:
         _write(out, [], config)
         return
-    refuse_impossible(config, job.to_dict())
-    name, storage = search_name(config, run_name(job)), job.cluster.storage_path
+    short = trial_job(job, config)
+    refuse_impossible(config, trial=short.to_dict(), whole=job.to_dict())
+    name, storage = search_name(config, run_name(short)), job.cluster.storage_path
     journal = Journal(f"{storage}/{name}/trials")
     tracker = _tracker(journal, job, tracking)
     try:
         with connected():
             trials = search(
                 config,
-                job.to_dict(),
+                short.to_dict(),
                 name=name,
                 storage=storage,
                 max_failures=job.cluster.max_failures,

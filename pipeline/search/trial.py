@@ -9,7 +9,7 @@ import torch
 from pipeline.params import laid
 from pipeline.refusal import Refusal
 from pipeline.training.guards import NoRoomError
-from pipeline.training.job import Job, from_dict
+from pipeline.training.job import Job, from_dict, refuse_unfit
 from pipeline.training.loop import fit
 from pipeline.training.recipe import Row
 from pipeline.training.run import Run, start
@@ -47,6 +47,7 @@ def run_trial(proposed: dict[str, Any], *, job: dict[str, Any]) -> None:
     """
     try:
         varied = from_dict(laid(proposed, job))
+        refuse_unfit(varied)
         run = _begun(varied)
     except Refusal as error:
         _report_fault(error)

@@ -9,8 +9,10 @@ from typing import Any, Literal
 
 from dsn.config import ModelConfig
 from dsn.loss import LossConfig, of_single_frame
+from dsn.sight import refuse_unread
 from pipeline import params
 from pipeline.cluster import ClusterConfig
+from pipeline.refusal import Refusal
 from pipeline.shards.manifest import manifest_bytes, read_manifest
 from pipeline.shards.reader import ReaderConfig
 from pipeline.shards.store import Folder, located
@@ -104,6 +106,24 @@ def from_params(
 def from_dict(values: dict[str, Any]) -> Job:
     """The job that `to_dict` wrote."""
     return params.parse(values, Job, name="job")
+
+
+def refuse_unfit(job: Job) -> None:
+    """Refuse values that are possible each by itself and do not go together.
+
+    Raises:
+        Refusal: ranks would have unequal shares of a batch, or a loss weighs what the network does not read.
+    """
+    if job.train.batch_size % job.cluster.workers:
+        raise Refusal(
+            f"batch_size: got {job.train.batch_size}, wanted a multiple of cluster.workers = {job.cluster.workers}, "
+            "so that every rank has the same share"
+        )
+    if job.kind == "dual":
+        try:
+            refuse_unread(job.loss, job.model)
+        except ValueError as error:
+            raise Refusal(f"params.yaml: {error}") from None
 
 
 def run_name(job: Job) -> str:

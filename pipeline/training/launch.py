@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dsn.sight import refuse_unread
 from pipeline.refusal import Refusal
 from pipeline.shards.fitness import refuse_few, refuse_narrow
 from pipeline.shards.manifest import read_manifest
 from pipeline.training.checkpoints import Checkpoints, read_history
 from pipeline.training.follow import following
-from pipeline.training.job import Job, run_name
+from pipeline.training.job import Job, refuse_unfit, run_name
 from pipeline.training.recipe import Row
 from pipeline.training.shared import mark, refuse_unshared
 from pipeline.training.storage import RunFolder
@@ -60,16 +59,7 @@ def close(job: Job, outcome: Outcome) -> None:
 
 
 def _check(job: Job) -> None:
-    if job.train.batch_size % job.cluster.workers:
-        raise Refusal(
-            f"batch_size: got {job.train.batch_size}, wanted a multiple of cluster.workers = {job.cluster.workers}, "
-            "so that every rank has the same share"
-        )
-    if job.kind == "dual":
-        try:
-            refuse_unread(job.loss, job.model)
-        except ValueError as error:
-            raise Refusal(f"params.yaml: {error}") from None
+    refuse_unfit(job)
     manifest = read_manifest(job.split("train"))
     refuse_few(len(manifest.shards), what="split train", ranks=job.cluster.workers, workers=job.reader.workers)
     refuse_narrow(manifest, job.reader.augment)

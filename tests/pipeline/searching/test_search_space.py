@@ -12,7 +12,9 @@ from pipeline.refusal import Refusal
 from pipeline.search.config import Choice, Range, TuneConfig, by_section, first_values
 from pipeline.search.launch import room, search_name
 from pipeline.search.space import domain, refuse_impossible
+from pipeline.search.trial import run_trial
 from pipeline.training.job import from_params
+from pipeline.training.yardstick import SCORE
 from tests.world.clone import ROOT
 
 
@@ -111,19 +113,45 @@ def test_a_trials_values_are_laid_over_the_jobs_at_any_depth(job: dict[str, Any]
         ({"model.fusion.mode": Choice(values=("concat", "sum"))}, "'sum' is impossible"),
         ({"train.learning_rate": Range(low=0.1, high=2.0, log=False)}, "2.0 is impossible"),
         ({"model.encoder.heads": Choice(values=(4, 5))}, "5 is impossible"),
+        (
+            {"model.temporal.dense_readout": Choice(values=(True, False))},
+            "False is impossible: params.yaml: loss.dense",
+        ),
     ],
 )
 def test_an_impossible_value_is_refused_before_the_first_trial(
     job: dict[str, Any], space: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(Refusal, match=said):
-        refuse_impossible(config_of(space), job)
+        refuse_impossible(config_of(space), trial=job, whole=job)
+
+
+def test_a_value_that_suits_a_trial_and_not_the_run_of_its_winner_is_refused(job: dict[str, Any]) -> None:
+    alone = job | {"cluster": job["cluster"] | {"workers": 1}}
+    space = config_of({"train.batch_size": Choice(values=(16, 17))})
+
+    refuse_impossible(space, trial=alone, whole=alone)
+    with pytest.raises(Refusal, match=r"17 is impossible: batch_size: .* multiple of cluster\.workers = 2"):
+        refuse_impossible(space, trial=alone, whole=job)
+
+
+def test_values_that_do_not_go_together_are_a_fault_of_their_trial(
+    job: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[dict[str, Any]] = []
+    monkeypatch.setattr(ray.tune, "report", told.append)
+
+    run_trial({"loss.dense": 0.5, "model.temporal.dense_readout": False}, job=job)
+
+    (row,) = told
+    assert (row["step"], row[SCORE]) == (0, 0.0)
+    assert "loss.dense: got 0.5" in row["fault"]
 
 
 def test_a_possible_space_is_let_through(job: dict[str, Any]) -> None:
     space = {"model.temporal.blocks": Choice(values=(1, 2)), "loss.visual": Range(low=0.0, high=1.0, log=False)}
 
-    refuse_impossible(config_of(space), job)
+    refuse_impossible(config_of(space), trial=job, whole=job)
 
 
 def test_rays_domains_have_the_same_bounds() -> None:

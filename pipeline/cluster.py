@@ -62,7 +62,7 @@ class ClusterConfig:
     cpus_per_worker: float
     """CPUs that Ray sets aside for one of them; its threads are the whole part of this, at least one."""
     gpus_per_worker: float
-    """GPUs for one of them; 0 trains on the CPU by gloo, more on GPUs by NCCL."""
+    """GPUs for one of them: 0 trains on the CPU by gloo, 1 on GPUs by NCCL; a part of one where there is one worker."""
     max_failures: int
     """How many times a failed run is started again from its last checkpoint."""
     storage: str
@@ -76,6 +76,11 @@ class ClusterConfig:
             raise ValueError(f"min_workers: got {self.min_workers}, wanted 1 to workers = {self.workers}, or null")
         if self.cpus_per_worker <= 0:
             raise ValueError(f"cpus_per_worker: got {self.cpus_per_worker}, wanted more than 0")
+        if self.gpus_per_worker not in {0, 1} and not (self.workers == 1 and 0 < self.gpus_per_worker < 1):
+            raise ValueError(
+                f"gpus_per_worker: got {self.gpus_per_worker:g}, wanted 0, 1, or with one worker a part of 1, for a rank "
+                "computes on one GPU and shares it with no other"
+            )
 
     @property
     def storage_path(self) -> str:

@@ -75,7 +75,7 @@ class TuneConfig:
     cpus_per_trial: float
     """CPUs that Ray sets aside for a trial; as many run at once as the cluster has room for."""
     gpus_per_trial: float
-    """GPUs for a trial."""
+    """GPUs for a trial: 0, 1, or a part of one that trials share."""
     space: dict[str, Range | Choice]
     """What is searched, by section and key, such as `train.learning_rate` or `model.temporal.blocks`. Keys of `train`
     stand here instead of there. Those of `model` and `loss` stand in both, for pretraining needs them; in what follows
@@ -85,6 +85,10 @@ class TuneConfig:
         """Refuse a search that would find nothing, or of what cannot be searched."""
         if self.trials < 0:
             raise ValueError(f"trials: got {self.trials}, wanted 0 or more")
+        if self.cpus_per_trial <= 0:
+            raise ValueError(f"cpus_per_trial: got {self.cpus_per_trial:g}, wanted more than 0")
+        if not 0 <= self.gpus_per_trial <= 1:
+            raise ValueError(f"gpus_per_trial: got {self.gpus_per_trial:g}, wanted 0 to 1, for a trial is one process")
         if (self.trials == 0) != (not self.space):
             raise ValueError(f"got {self.trials} trials of a space with {len(self.space)} keys, wanted both or neither")
         for name in self.space:

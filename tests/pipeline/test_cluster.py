@@ -58,6 +58,17 @@ def test_what_no_cluster_can_give_is_refused(change: dict[str, object]) -> None:
         config(**change)
 
 
+@pytest.mark.parametrize(("workers", "gpus"), [(2, 0.5), (2, 2.0), (1, 2.0), (1, -1.0)])
+def test_gpus_that_ranks_cannot_use_are_refused(workers: int, gpus: float) -> None:
+    with pytest.raises(ValueError, match=f"gpus_per_worker: got {gpus:g}, wanted 0, 1, or"):
+        config(workers=workers, gpus_per_worker=gpus)
+
+
+@pytest.mark.parametrize(("workers", "gpus"), [(2, 0.0), (2, 1.0), (1, 0.25)])
+def test_a_rank_has_a_gpu_and_one_alone_may_share_it(workers: int, gpus: float) -> None:
+    assert config(workers=workers, gpus_per_worker=gpus).gpus_per_worker == gpus
+
+
 @pytest.mark.parametrize(("fewest", "scale"), [(None, 3), (3, 3), (1, (1, 3))])
 def test_workers_are_a_number_or_a_range(fewest: int | None, scale: object) -> None:
     assert config(workers=3, min_workers=fewest).scale == scale

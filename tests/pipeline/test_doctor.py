@@ -111,6 +111,6 @@ def test_a_cluster_that_does_not_answer_is_named(values: dict[str, Any], monkeyp
 
 
 def test_more_gpus_than_there_are_is_named(values: dict[str, Any]) -> None:
-    values["cluster"]["gpus_per_worker"] = 8
+    values["cluster"] |= {"gpus_per_worker": 1, "workers": 16}
 
     assert "wanted 16 for cluster.workers" in blocking(values)["gpus"]

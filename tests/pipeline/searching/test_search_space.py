@@ -81,6 +81,13 @@ def test_a_fixed_key_is_compared_by_experiments_instead() -> None:
         config_of({"model.clip.offsets": Choice(values=(1, 2))})
 
 
+@pytest.mark.parametrize("change", [{"gpus_per_trial": 2.0}, {"gpus_per_trial": -0.5}, {"cpus_per_trial": 0.0}])
+def test_what_no_cluster_can_give_a_trial_is_refused(change: dict[str, float]) -> None:
+    ((name, amount),) = change.items()
+    with pytest.raises(ValueError, match=f"{name}: got {amount:g}, wanted"):
+        config_of({"train.batch_size": Choice(values=(8, 16))}, **change)
+
+
 def test_a_list_of_one_value_is_no_choice() -> None:
     with pytest.raises(ValueError, match="wanted at least two"):
         Choice(values=(1,))

@@ -48,6 +48,9 @@ GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 
 SESSION = "dsn-pose-ray-"
 """Begins the names of private sessions' temporary folders; the number of the process that owns them follows."""
 
+ALONE = "dsn-pose-alone"
+"""A resource of the node of a Ray that is this machine's alone, by which its drivers know that no other node joins."""
+
 log = logging.getLogger(__name__)
 
 
@@ -78,8 +81,8 @@ class ClusterConfig:
             raise ValueError(f"cpus_per_worker: got {self.cpus_per_worker}, wanted more than 0")
         if self.gpus_per_worker not in {0, 1} and not (self.workers == 1 and 0 < self.gpus_per_worker < 1):
             raise ValueError(
-                f"gpus_per_worker: got {self.gpus_per_worker:g}, wanted 0, 1, or with one worker a part of 1, for a rank "
-                "computes on one GPU and shares it with no other"
+                f"gpus_per_worker: got {self.gpus_per_worker:g}, wanted 0, 1, or with one worker a part of 1, "
+                "for a rank computes on one GPU and shares it with no other"
             )
 
     @property
@@ -88,15 +91,34 @@ class ClusterConfig:
         return self.storage if "://" in self.storage else str(Path(self.storage).resolve())
 
     @property
+    def fewest(self) -> int:
+        """So many workers there must be for training to begin, and to go on."""
+        return self.min_workers or self.workers
+
+    @property
     def scale(self) -> int | tuple[int, int]:
         """How many workers, as Ray needs it: a number, or the fewest and the most."""
-        fewest = self.min_workers or self.workers
-        return self.workers if fewest == self.workers else (fewest, self.workers)
+        return self.workers if self.fewest == self.workers else (self.fewest, self.workers)
+
+    @property
+    def share(self) -> dict[str, float]:
+        """What one worker takes, as Ray needs it: no kind of which it takes nothing."""
+        return share(cpus=self.cpus_per_worker, gpus=self.gpus_per_worker)
 
     @property
     def threads(self) -> int:
         """Threads of one worker: more than its CPUs make every step several times slower."""
         return max(1, int(self.cpus_per_worker))
+
+
+def share(*, cpus: float, gpus: float) -> dict[str, float]:
+    """CPUs and GPUs by Ray's names, without a kind of which there is nothing."""
+    return {kind: amount for kind, amount in {"CPU": cpus, "GPU": gpus}.items() if amount}
+
+
+def own_cpus() -> int:
+    """CPUs that a Ray of this machine alone offers: two at least, for the default run has two workers."""
+    return max(2, len(os.sched_getaffinity(0)))
 
 
 @contextmanager
@@ -180,7 +202,8 @@ def _private() -> Iterator[str]:
     with _private_session() as session:
         ray.init(
             address="local",
-            num_cpus=max(2, len(os.sched_getaffinity(0))),
+            num_cpus=own_cpus(),
+            resources={ALONE: 1},
             include_dashboard=False,
             log_to_driver=False,
             logging_level=logging.ERROR,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline import params
-from pipeline.cluster import ClusterConfig, silence
+from pipeline.cluster import ClusterConfig, own_cpus, silence
 from pipeline.equipment import codecs, cuda, dvc_remote, ray_token
 from pipeline.posetrack.checks import check_root
 from pipeline.posetrack.index import DataConfig
@@ -111,11 +111,23 @@ def _torch() -> tuple[str, str, str]:
     return "ok", f"{pair}, {torch.cuda.device_count()} GPUs", ""
 
 
+def _cpus() -> tuple[str, str, str]:
+    config = params.load(PARAMS, "cluster", into=ClusterConfig)
+    wanted, have = config.fewest * config.cpus_per_worker, own_cpus()
+    if "RAY_ADDRESS" not in os.environ and wanted > have:
+        return (
+            "blocks",
+            f"got {have} CPUs here, wanted {wanted:g} for cluster.workers",
+            f"set cluster.cpus_per_worker to {int(100 * have / config.fewest) / 100:g}",
+        )
+    return "ok", f"{config.workers} workers, {config.cpus_per_worker:g} CPUs each", ""
+
+
 def _gpus() -> tuple[str, str, str]:
     import torch  # noqa: PLC0415
 
     config = params.load(PARAMS, "cluster", into=ClusterConfig)
-    wanted, have = config.workers * config.gpus_per_worker, torch.cuda.device_count()
+    wanted, have = config.fewest * config.gpus_per_worker, torch.cuda.device_count()
     if "RAY_ADDRESS" not in os.environ and wanted > have:
         return (
             "blocks",
@@ -191,6 +203,7 @@ LOOKS: dict[str, Callable[[], tuple[str, str, str]]] = {
     "packages": _packages,
     "torch": _torch,
     "cuda": cuda,
+    "cpus": _cpus,
     "gpus": _gpus,
     "ray": _ray,
     "ray token": ray_token,

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from pipeline.cluster import share
+
 SECTIONS = ("loss", "model", "train")
 """Sections of params.yaml whose keys can be searched."""
 
@@ -95,6 +97,11 @@ class TuneConfig:
             _check_name(name)
         if not 0 < self.grace_steps <= self.steps:
             raise ValueError(f"grace_steps: got {self.grace_steps}, wanted 1 to steps = {self.steps}")
+
+    @property
+    def share(self) -> dict[str, float]:
+        """What one trial takes, by Ray's names."""
+        return share(cpus=self.cpus_per_trial, gpus=self.gpus_per_trial)
 
 
 def _check_name(name: str) -> None:

@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any
 
 import optuna
-import ray
 import ray.tune
 from ray.tune.schedulers import ASHAScheduler
 from ray.tune.search.optuna import OptunaSearch
@@ -22,6 +21,7 @@ from pipeline.search.space import domain
 from pipeline.search.trial import run_trial
 from pipeline.tracking.tracker import Tracker
 from pipeline.training.job import contents_of_code
+from pipeline.training.room import nodes, refuse_cramped
 from pipeline.training.yardstick import SCORE
 
 CODE = "pipeline/search"
@@ -59,14 +59,14 @@ def search(
         log.info("resuming the search %s: %d of %d trials have ended", name, len(done), config.trials)
     if len(done) < config.trials:
         follower = TrialFollower(tracker, journal, metric=SCORE, steps=config.steps, known=known)
-        resources = {"cpu": config.cpus_per_trial, "gpu": config.gpus_per_trial}
+        resources = {kind.lower(): amount for kind, amount in config.share.items()}
         _fit(
             ray.tune.with_resources(partial(run_trial, job=job), resources),
             ray.tune.TuneConfig(
                 metric=SCORE,
                 mode="max",
                 num_samples=config.trials - len(done),
-                max_concurrent_trials=_at_once(config, resources),
+                max_concurrent_trials=_at_once(config),
                 search_alg=searcher(config, known),
                 scheduler=ASHAScheduler(time_attr="step", max_t=config.steps, grace_period=config.grace_steps),
             ),
@@ -112,12 +112,6 @@ def searcher(config: TuneConfig, known: list[Trial]) -> OptunaSearch:
     return made
 
 
-def room(cluster: dict[str, float], trial: dict[str, float]) -> int:
-    """How many trials fit on a cluster at once."""
-    wanted = [(cluster.get(kind.upper(), 0.0), amount) for kind, amount in trial.items() if amount]
-    return max(1, min(int(have // amount) for have, amount in wanted))
-
-
 def search_name(config: TuneConfig, run: str) -> str:
     """The name under which a search is kept: a digest of its configuration, its code and the run that it varies."""
     values = [asdict(config), contents_of_code([CODE]), run]
@@ -125,10 +119,11 @@ def search_name(config: TuneConfig, run: str) -> str:
     return f"tune-{digest[:16]}"
 
 
-def _at_once(config: TuneConfig, resources: dict[str, float]) -> int:
-    cluster: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    at_once = room(cluster, resources)
-    kinds = [f"{cluster.get(kind.upper(), 0):.0f} {kind.upper()}s" for kind, amount in resources.items() if amount]
+def _at_once(config: TuneConfig) -> int:
+    have = nodes()
+    fit = refuse_cramped(have, config.share, fewest=1, what="trials", keys="tune.cpus_per_trial, tune.gpus_per_trial")
+    at_once = max(1, fit)
+    kinds = [f"{sum(node.get(kind, 0.0) for node in have):.0f} {kind}s" for kind in config.share]
     log.info("%d trials, %d at once on %s", config.trials, at_once, " and ".join(kinds))
     return at_once
 

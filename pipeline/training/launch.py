@@ -15,6 +15,7 @@ from pipeline.training.checkpoints import Checkpoints, read_history
 from pipeline.training.follow import following
 from pipeline.training.job import Job, refuse_unfit, run_name
 from pipeline.training.recipe import Row
+from pipeline.training.room import nodes, refuse_cramped
 from pipeline.training.shared import mark, refuse_unshared
 from pipeline.training.storage import RunFolder
 
@@ -45,6 +46,8 @@ def train(job: Job, out: Path, *, listen: Callable[[Row], None]) -> Outcome:
         Refusal: the job cannot be run, or was ended by SIGTERM.
     """
     _check(job)
+    keys = "cluster.workers, cluster.cpus_per_worker, cluster.gpus_per_worker"
+    refuse_cramped(nodes(), job.cluster.share, fewest=job.cluster.fewest, what="workers", keys=keys)
     refuse_unshared(job.cluster.storage_path)
     name = run_name(job)
     folder = RunFolder(f"{job.cluster.storage_path}/{name}")
@@ -108,7 +111,6 @@ def _trainer(job: Job, name: str, *, values: dict[str, Any], own: str) -> Any:
     from ray.train.torch import TorchTrainer  # noqa: PLC0415
     from ray.train.v2.api.config import ScalingConfig  # noqa: PLC0415  (types of `ray.train` are those of Train V1)
 
-    resources = {"CPU": job.cluster.cpus_per_worker, "GPU": job.cluster.gpus_per_worker}
     return TorchTrainer(
         _work,
         train_loop_config=values,
@@ -116,7 +118,7 @@ def _trainer(job: Job, name: str, *, values: dict[str, Any], own: str) -> Any:
             num_workers=job.cluster.scale,
             elastic_resize_monitor_interval_s=NOTICE,
             use_gpu=job.cluster.gpus_per_worker > 0,
-            resources_per_worker={kind: amount for kind, amount in resources.items() if amount},
+            resources_per_worker=job.cluster.share,
         ),
         run_config=ray.train.RunConfig(
             name=name,

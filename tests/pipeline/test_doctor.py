@@ -10,6 +10,7 @@ import pytest
 
 from pipeline import params
 from pipeline.artifacts import write_text
+from pipeline.cluster import own_cpus
 from pipeline.doctor import Finding, examine
 from pipeline.refusal import Refusal
 from pipeline.sections import check_params
@@ -114,3 +115,20 @@ def test_more_gpus_than_there_are_is_named(values: dict[str, Any]) -> None:
     values["cluster"] |= {"gpus_per_worker": 1, "workers": 16}
 
     assert "wanted 16 for cluster.workers" in blocking(values)["gpus"]
+
+
+def test_more_cpus_than_there_are_is_named_with_what_each_worker_can_have(values: dict[str, Any]) -> None:
+    values["cluster"]["cpus_per_worker"] = own_cpus()
+
+    finding = findings(values)["cpus"]
+
+    assert finding.state == "blocks"
+    assert finding.detail == f"got {own_cpus()} CPUs here, wanted {2 * own_cpus()} for cluster.workers"
+    values["cluster"]["cpus_per_worker"] = float(finding.repair.removeprefix("set cluster.cpus_per_worker to "))
+    assert findings(values)["cpus"].state == "ok"
+
+
+def test_workers_that_training_can_do_without_are_not_asked_of_this_machine(values: dict[str, Any]) -> None:
+    values["cluster"] |= {"workers": 2, "min_workers": 1, "cpus_per_worker": own_cpus()}
+
+    assert findings(values)["cpus"].state == "ok"

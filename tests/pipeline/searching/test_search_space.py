@@ -10,7 +10,7 @@ import ray.tune
 from pipeline import params
 from pipeline.refusal import Refusal
 from pipeline.search.config import Choice, Range, TuneConfig, by_section, first_values
-from pipeline.search.launch import room, search_name
+from pipeline.search.launch import search_name
 from pipeline.search.space import domain, refuse_impossible
 from pipeline.search.trial import run_trial
 from pipeline.training.job import from_params
@@ -167,21 +167,6 @@ def test_rays_domains_have_the_same_bounds() -> None:
     assert (rate.lower, rate.upper) == (1e-4, 1e-2)
     assert isinstance(rate.get_sampler(), ray.tune.search.sample.LogUniform)
     assert domain(Choice(values=("concat", "mean"))).categories == ["concat", "mean"]
-
-
-@pytest.mark.parametrize(
-    ("cluster", "trial", "fit"),
-    [
-        ({"CPU": 8.0}, {"cpu": 2.0, "gpu": 0.0}, 4),
-        ({"CPU": 8.0, "GPU": 2.0}, {"cpu": 1.0, "gpu": 1.0}, 2),
-        ({"CPU": 8.0, "GPU": 1.0}, {"cpu": 1.0, "gpu": 0.25}, 4),
-        ({"CPU": 1.0}, {"cpu": 4.0, "gpu": 0.0}, 1),
-    ],
-)
-def test_as_many_trials_run_at_once_as_the_cluster_has_room_for(
-    cluster: dict[str, float], trial: dict[str, float], fit: int
-) -> None:
-    assert room(cluster, trial) == fit
 
 
 def test_another_space_or_another_run_is_another_search_and_so_is_an_edited_line_of_its_code(

@@ -76,7 +76,6 @@ def settle(folder: Path, *, videos: int) -> None:
     """
     for package in ("dsn", "pipeline", "stages"):
         shutil.copytree(ROOT / package, folder / PROJECT / package, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / ".gitignore", folder / PROJECT)  # Ray sends nothing that git ignores
     file = Path(shutil.copy(ROOT / "params.yaml", folder / PROJECT))
     config = replace(params.load(file, "draw", into=DrawConfig), train_videos=videos, val_videos=1)
     draw_dataset(folder / "drawn", config)

@@ -51,6 +51,9 @@ SESSION = "dsn-pose-ray-"
 ALONE = "dsn-pose-alone"
 """A resource of the node of a Ray that is this machine's alone, by which its drivers know that no other node joins."""
 
+LEFT_BEHIND = ("/*", "!.", "!/dsn", "!/pipeline", "__pycache__")
+"""What of the working folder is not sent to workers, in the words of .gitignore: all but the code that they run."""
+
 log = logging.getLogger(__name__)
 
 
@@ -208,7 +211,7 @@ def _private() -> Iterator[str]:
             log_to_driver=False,
             logging_level=logging.ERROR,
             _temp_dir=session,
-            runtime_env=_runtime_env(session),
+            runtime_env=_runtime_env(),
         )
         try:
             yield ray.get_runtime_context().gcs_address
@@ -287,13 +290,7 @@ def _sweep() -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _runtime_env(*excludes: str) -> dict[str, object]:
-    """Workers run this project's code; git-ignored files stay behind, so data never travels this way.
-
-    Ray packs the folder into its session; a session below the folder would be packed into itself until the disk is
-    full.
-    """
-    root = Path.cwd()
+def _runtime_env() -> dict[str, object]:
+    """What workers begin with: this project's code, and nothing else of the folder, so data never travels this way."""
     settings = {name: os.environ[name] for name in SETTINGS}
-    inside = [str(Path(path).relative_to(root)) for path in excludes if Path(path).is_relative_to(root)]
-    return {"working_dir": str(root), "excludes": [".git", "tests", "docs", *inside], "env_vars": settings}
+    return {"working_dir": str(Path.cwd()), "excludes": list(LEFT_BEHIND), "env_vars": settings}

@@ -8,14 +8,16 @@ import sys
 import tempfile
 import threading
 import time
+import zipfile
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from importlib import import_module
 from pathlib import Path
 
 import psutil
 import pytest
 
-from pipeline.cluster import SETTINGS, ClusterConfig, silence
+from pipeline.cluster import LEFT_BEHIND, SETTINGS, ClusterConfig, silence
 from tests.world.ports import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -185,6 +187,28 @@ def test_ray_hands_our_settings_of_training_on_to_those_who_go_by_them() -> None
 
     assert {SOON, PATIENCE} == {name for name in SETTINGS if name.startswith("RAY_TRAIN_")}
     assert {SOON, PATIENCE} <= ENV_VARS_TO_PROPAGATE
+
+
+def test_workers_are_sent_the_code_and_nothing_else_that_lies_beside_it(tmp_path: Path) -> None:
+    packaging = import_module("ray._private.runtime_env.packaging")
+    code = {"dsn/network.py", "dsn/skeletons/a.json", "pipeline/training/loop.py"}
+    others = {
+        "mydata/images/a.jpg",
+        "mydata/dsn/b.jpg",
+        "[odd]/c.bin",
+        "vitpose.pth",
+        ".git/HEAD",
+        "dsn/__pycache__/n.pyc",
+    }
+    for name in code | others:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+
+    packed = tmp_path.with_suffix(".zip")
+    packaging._zip_files(str(tmp_path), list(LEFT_BEHIND), str(packed), include_gitignore=True)
+
+    with zipfile.ZipFile(packed) as file:
+        assert set(file.namelist()) == code
 
 
 @pytest.mark.slow

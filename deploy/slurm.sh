@@ -29,4 +29,17 @@ until on "${nodes[0]}" ray health-check --address="$RAY_ADDRESS"; do sleep 2; do
 for node in "${nodes[@]:1}"; do
     on "$node" ray start --address="$RAY_ADDRESS" --num-cpus="$SLURM_CPUS_PER_TASK" --disable-usage-stats --block &
 done
-on "${nodes[0]}" dvc repro
+
+# Two minutes before the time is up Slurm signals this shell, and no other process. A shell that waits for a command in
+# the foreground would die of it; this one hands it on, and srun does so to all that it started: training keeps its step,
+# while DVC, which would die of it, is told to ignore it. It is `exec` that makes srun, not a shell, this shell's child.
+(exec srun --nodes=1 --ntasks=1 --overlap --nodelist="${nodes[0]}" bash -c 'trap "" TERM; exec dvc repro') &
+driver=$!
+trap 'kill -TERM "$driver"' TERM
+status=0
+wait "$driver" || status=$?
+while kill -0 "$driver" 2>/dev/null; do # a signal ends `wait`, not the driver
+    status=0
+    wait "$driver" || status=$?
+done
+exit "$status"

@@ -1,5 +1,6 @@
 """The files of deploy/ parse, and what they call exists: programs with those flags, targets, paths, files, numbers."""
 
+import os
 import re
 import shlex
 import subprocess
@@ -191,6 +192,57 @@ def test_the_slurm_script_is_sound_shell() -> None:
     checked = subprocess.run(["bash", "-n", str(DEPLOY / "slurm.sh")], capture_output=True, text=True, check=False)
 
     assert checked.returncode == 0, checked.stderr
+
+
+def program(folder: Path, name: str, text: str) -> None:
+    """Put a program of this name into a folder."""
+    (folder / name).write_text(text)
+    (folder / name).chmod(0o755)
+
+
+SRUN = f"""#!{sys.executable}
+import os, signal, subprocess, sys
+task = subprocess.Popen(sys.argv[5:], start_new_session=True)  # behind four flags
+signal.signal(signal.SIGTERM, lambda *_: os.killpg(task.pid, signal.SIGTERM))
+status = task.wait()
+try:
+    os.killpg(task.pid, signal.SIGKILL)  # as Slurm does with what a task leaves behind
+except ProcessLookupError:
+    pass
+sys.exit(status)
+"""
+STAGE = """
+import signal, sys, time
+from pathlib import Path
+def keep(*_):
+    time.sleep(0.5)
+    Path("kept").touch()
+    sys.exit(3)
+signal.signal(signal.SIGTERM, keep)
+print("training", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_slurm_job_whose_time_is_up_lets_training_keep_its_step(tmp_path: Path) -> None:
+    program(tmp_path, "srun", SRUN)
+    program(tmp_path, "scontrol", "#!/bin/sh\necho node\n")
+    program(tmp_path, "ray", "#!/bin/sh\n")
+    program(tmp_path, "stage", f"#!{sys.executable}\n{STAGE}")
+    program(tmp_path, "dvc", "#!/bin/bash\nstage\n")
+    slurm = {"SLURM_JOB_NODELIST": "node", "SLURM_JOB_ID": "1", "SLURM_CPUS_PER_TASK": "1", "GLOO_SOCKET_IFNAME": "lo"}
+    path = f"{tmp_path}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    command = ["bash", str(DEPLOY / "slurm.sh")]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env={**os.environ, **slurm, "PATH": path}, stdout=subprocess.PIPE, text=True
+    ) as job:
+        assert job.stdout is not None
+        assert job.stdout.readline() == "training\n"
+
+        job.terminate()
+
+        assert job.wait(timeout=30) == 3
+    assert (tmp_path / "kept").exists()
 
 
 def test_the_walk_through_names_every_file(request: pytest.FixtureRequest) -> None:

@@ -12,7 +12,6 @@ from types import FrameType
 from typing import Any
 
 from pipeline.refusal import Refusal
-from pipeline.training.desk import open_desk
 from pipeline.training.recipe import Row
 
 GRACE = 60.0
@@ -32,16 +31,14 @@ class Following:
 
 
 @contextmanager
-def following(listen: Callable[[Row], None], *, last: int) -> Iterator[Following]:
+def following(listen: Callable[[Row], None], *, desk: Any, last: int) -> Iterator[Following]:
     """Print rows and lines of text, and hand each row to `listen` once, while the block runs Ray Train's `fit`.
 
     A `Refusal` from a worker or from `listen` ends the run, for starting again would meet the same. SIGTERM asks the
     workers to keep a checkpoint first. Both end `fit` as Ctrl-C does: by SIGINT, for which Ray Train has a handler of
     its own.
     """
-    import ray  # noqa: PLC0415  (after the environment is set)
-
-    run = Following(desk=open_desk())
+    run = Following(desk=desk)
     follower = threading.Thread(target=_follow, args=(run, listen, last), daemon=True)
     with _terminating(run):
         follower.start()
@@ -50,7 +47,6 @@ def following(listen: Callable[[Row], None], *, last: int) -> Iterator[Following
         finally:
             run.desk.tell.remote(None)
             follower.join()
-            ray.kill(run.desk)
 
 
 def _follow(run: Following, listen: Callable[[Row], None], last: int) -> None:

@@ -12,11 +12,13 @@ from pipeline.refusal import Refusal
 from pipeline.shards.fitness import refuse_few, refuse_narrow
 from pipeline.shards.manifest import read_manifest
 from pipeline.training.checkpoints import Checkpoints, read_history
+from pipeline.training.desk import opened_desk
 from pipeline.training.follow import following
 from pipeline.training.job import Job, refuse_unfit, run_name
 from pipeline.training.recipe import Row
 from pipeline.training.room import nodes, refuse_cramped
 from pipeline.training.shared import mark, refuse_unshared
+from pipeline.training.sole import sole
 from pipeline.training.storage import RunFolder
 
 NOTICE = 20.0
@@ -43,7 +45,7 @@ def train(job: Job, out: Path, *, listen: Callable[[Row], None]) -> Outcome:
     one that `close` has closed starts over, for only a forced stage comes back to it.
 
     Raises:
-        Refusal: the job cannot be run, or was ended by SIGTERM.
+        Refusal: the job cannot be run, is run by another driver, or was ended by SIGTERM.
     """
     _check(job)
     keys = "cluster.workers, cluster.cpus_per_worker, cluster.gpus_per_worker"
@@ -51,9 +53,10 @@ def train(job: Job, out: Path, *, listen: Callable[[Row], None]) -> Outcome:
     refuse_unshared(job.cluster.storage_path)
     name = run_name(job)
     folder = RunFolder(f"{job.cluster.storage_path}/{name}")
-    _announce(folder, name, storage=job.cluster.storage)
-    _fit(job, name, folder.url, listen)
-    return _collect(name, Checkpoints(folder.url), out)
+    with sole(folder.url), opened_desk(name) as desk:
+        _announce(folder, name, storage=job.cluster.storage)
+        _fit(job, name, folder=folder.url, desk=desk, listen=listen)
+        return _collect(name, Checkpoints(folder.url), out)
 
 
 def close(job: Job, outcome: Outcome) -> None:
@@ -78,7 +81,7 @@ def _announce(folder: RunFolder, name: str, *, storage: str) -> None:
         log.info("starting %s, checkpoints in %s", name, storage)
 
 
-def _fit(job: Job, name: str, folder: str, listen: Callable[[Row], None]) -> None:
+def _fit(job: Job, name: str, *, folder: str, desk: Any, listen: Callable[[Row], None]) -> None:
     """Run the workers to their end.
 
     Raises:
@@ -88,11 +91,11 @@ def _fit(job: Job, name: str, folder: str, listen: Callable[[Row], None]) -> Non
     from ray.train import TrainingFailedError  # noqa: PLC0415  (after the environment is set)
 
     reasons: list[Refusal] = []
-    values = {"job": job.to_dict(), "folder": folder, "mark": mark(folder)}
+    values = {"job": job.to_dict(), "folder": folder, "mark": mark(folder), "desk": desk}
     try:
-        with tempfile.TemporaryDirectory() as own, following(listen, last=job.train.steps) as run:
+        with tempfile.TemporaryDirectory() as own, following(listen, desk=desk, last=job.train.steps) as run:
             reasons = run.reasons
-            _trainer(job, name, values=values | {"desk": run.desk}, own=own).fit()
+            _trainer(job, name, values=values, own=own).fit()
     except (TrainingFailedError, SystemExit, KeyboardInterrupt) as error:
         if reasons:
             raise reasons[-1] from None

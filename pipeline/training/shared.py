@@ -64,10 +64,15 @@ def mark(folder: str) -> str:
         files.makedirs(path, exist_ok=True)
         files.pipe_file(f"{path}/{MARK}", token.encode())
     except OSError as error:
-        raise Refusal(
-            f"cluster.storage: nothing can be written to {folder} ({error}); make room there, or set another place"
-        ) from error
+        raise unwritable(folder, error) from error
     return token
+
+
+def unwritable(folder: str, error: OSError) -> Refusal:
+    """Why a run cannot begin in a folder that takes no files."""
+    return Refusal(
+        f"cluster.storage: nothing can be written to {folder} ({error}); make room there, or set another place"
+    )
 
 
 def refuse_apart(folder: str, token: str) -> None:

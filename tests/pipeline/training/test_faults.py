@@ -11,6 +11,9 @@ import pytest
 import torch
 
 from pipeline.cluster import connected
+from pipeline.refusal import Refusal
+from pipeline.training.desk import opened_desk
+from pipeline.training.sole import sole
 from tests.world.runs import STEPS, Driver, drive, final_weights, settle, workers
 from tests.world.small_disk import BALLAST, fill, mounted
 
@@ -100,6 +103,10 @@ def test_a_run_whose_driver_is_killed_goes_on_with_the_same_weights_even_if_its_
     killed = drive(place, "driver")
     killed.until(f"step {STEPS // 2 + 2}/")
     killed.kill()
+    with sole(killed.checkpoints().url):
+        second = drive(place, "driver")
+        assert second.end() == 1
+        assert "is being trained by another driver; wait for its end" in second.lines[-1]
     newest = max(killed.storage.glob("dual-*/step_*/run.pt"))
     os.truncate(newest, newest.stat().st_size // 2)
 
@@ -153,3 +160,15 @@ def test_sigterm_keeps_the_step_and_ends_and_the_same_command_goes_on_from_there
     assert driver.end() == 0, driver.output
     assert driver.steps_told() == list(range(kept + 1, STEPS + 1))
     assert_identical(driver, whole)
+
+
+@pytest.mark.usefixtures("place")
+def test_a_run_has_one_driver_on_a_cluster_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    with opened_desk("a"), opened_desk("b"):
+        monkeypatch.setattr("pipeline.training.desk.LEAVING", 0.0)
+        with pytest.raises(Refusal, match=r"^a is being trained by another driver"), opened_desk("a"):
+            raise AssertionError("two desks of one name")
+        monkeypatch.undo()
+
+    with opened_desk("a"):
+        pass

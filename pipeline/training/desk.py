@@ -58,17 +58,20 @@ def opened_desk(name: str) -> Iterator[Any]:
 
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     known = {"name": f"desk-{name}", "namespace": NAMESPACE}
-    kind = ray.remote(Desk).options(num_cpus=0, max_task_retries=-1, scheduling_strategy=here, **known)
-    deadline = time.monotonic() + LEAVING
-    while True:
-        try:
-            desk = kind.remote()
-            break
-        except ValueError:  # the name is taken
-            if time.monotonic() > deadline:
-                raise taken(name) from None
-            time.sleep(0.2)
+    desk = _made(ray.remote(Desk).options(num_cpus=0, max_task_retries=-1, scheduling_strategy=here, **known), name)
     try:
         yield desk
     finally:
         ray.kill(desk)
+
+
+def _made(kind: Any, name: str) -> Any:
+    """An actor whose name may be taken for a while yet."""
+    deadline = time.monotonic() + LEAVING
+    while True:
+        try:
+            return kind.remote()
+        except ValueError:  # the name is taken
+            if time.monotonic() > deadline:
+                raise taken(name) from None
+            time.sleep(0.2)

@@ -2,10 +2,12 @@
 # The whole DAG inside one Slurm job
 # From the repository's root on a shared disk, after `make setup`:
 #   sbatch deploy/slurm.sh
+# Each node needs the CPUs of a worker (cluster.cpus_per_worker); for a GPU each, take one # away before --gres.
 #SBATCH --job-name=dsn-pose
 #SBATCH --nodes=3
 #SBATCH --ntasks-per-node=1
 #SBATCH --cpus-per-task=4
+##SBATCH --gres=gpu:1
 #SBATCH --time=24:00:00
 #SBATCH --signal=B:TERM@120
 set -euo pipefail

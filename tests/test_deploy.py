@@ -49,11 +49,13 @@ def texts(value: Any) -> Iterator[str]:
 
 
 def statements() -> list[tuple[str, str]]:
-    """The command lines of all files, each with its file."""
+    """The command lines of all files and of the page, each with its file."""
     found = []
     for path in sorted(DEPLOY.iterdir()):
         own = list(texts(yaml(path.name))) if path.suffix == ".yaml" else path.read_text().splitlines()
         found += [(path.name, hit.group()) for line in own if (hit := STATEMENT.search(line))]
+    page = (ROOT / "docs" / "cluster.md").read_text().splitlines()
+    found += [("cluster.md", line) for line in page if line.startswith("ray start")]
     return found
 
 
@@ -74,7 +76,13 @@ def test_flags_of_a_command_are_the_programs_own(file: str, line: str) -> None:
 
 
 def test_every_file_starts_ray_or_a_server_that_was_looked_at() -> None:
-    assert {file for file, _ in statements()} == {"compose.yaml", "ray-cluster.yaml", "slurm.sh"}
+    assert {file for file, _ in statements()} == {"cluster.md", "compose.yaml", "ray-cluster.yaml", "slurm.sh"}
+
+
+def test_no_ray_is_started_with_its_telemetry() -> None:
+    started = [(file, line) for file, line in statements() if line.startswith("ray start")]
+
+    assert [place for place in started if "--disable-usage-stats" not in place[1]] == []
 
 
 def test_the_image_makes_the_locked_environment() -> None:
@@ -172,6 +180,16 @@ def test_the_job_runs_the_dag_in_the_disk_that_all_pods_share() -> None:
         assert {"name": "work", "mountPath": "/work"} in container["volumeMounts"]
         assert {mount["name"] for mount in container["volumeMounts"]} == {volume["name"] for volume in pod["volumes"]}
         assert container["image"] == "dsn-pose"
+
+
+def test_the_job_names_the_locked_ray_without_which_it_gets_no_token() -> None:
+    (locked,) = re.findall(r"^ray==([\d.]+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
+
+    assert yaml("rayjob.yaml")["spec"]["rayClusterSpec"]["rayVersion"] == locked
+
+
+def test_the_image_has_the_program_by_which_kubernetes_asks_ray_for_its_health() -> None:
+    assert "wget" in (DEPLOY / "Dockerfile").read_text().split()
 
 
 def test_there_are_nodes_enough_for_the_default_workers() -> None:

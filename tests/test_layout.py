@@ -153,7 +153,21 @@ def test_a_network_preset_fits_either_dataset_and_sets_no_size(name: str, tmp_pa
     params.use_preset(tmp_path / "params.yaml", ROOT / "presets", name)
 
     check_params(tmp_path / "params.yaml")
-    assert params.read(tmp_path / "params.yaml")["model"]["encoder"]["width"] == 256
+    model = params.read(tmp_path / "params.yaml")["model"]
+    assert (model["encoder"]["width"], model["backbone"]["drop_path"]) == (256, 0.1)
+
+
+def test_published_pose_weights_are_tuned_at_the_methods_rates(tmp_path: Path) -> None:
+    shutil.copyfile(ROOT / "params.yaml", tmp_path / "params.yaml")
+
+    params.use_preset(tmp_path / "params.yaml", ROOT / "presets", "posetrack18")
+    params.use_preset(tmp_path / "params.yaml", ROOT / "presets", "vitpose")
+
+    laid = params.read(tmp_path / "params.yaml")
+    assert laid["model"]["backbone"]["drop_path"] == 0.1
+    for stage in (laid["pretrain"], laid["train"]):
+        assert stage["learning_rate"] * stage["backbone_rate"] == pytest.approx(1e-5)
+        assert stage["layer_decay"] == 0.75
 
 
 @pytest.mark.parametrize("path", PAGES, ids=shown)

@@ -135,6 +135,17 @@ def test_the_drawn_preset_is_the_default_and_undoes_every_other(name: str, tmp_p
     assert params.read(tmp_path / "params.yaml") == params.read(ROOT / "params.yaml")
 
 
+def test_posetrack18_undoes_vitpose(tmp_path: Path) -> None:
+    laid = []
+    for names in (["posetrack18"], ["posetrack18", "vitpose", "posetrack18"]):
+        shutil.copyfile(ROOT / "params.yaml", tmp_path / "params.yaml")
+        for name in names:
+            params.use_preset(tmp_path / "params.yaml", ROOT / "presets", name)
+        laid.append(params.read(tmp_path / "params.yaml"))
+
+    assert laid[0] == laid[1]
+
+
 @pytest.mark.parametrize("name", [path.stem for path in OVERLAYS if path.parent.name == "network"])
 def test_the_network_v3_2_is_the_default_and_undoes_every_other(name: str, tmp_path: Path) -> None:
     shutil.copyfile(ROOT / "params.yaml", tmp_path / "params.yaml")

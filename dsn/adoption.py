@@ -11,7 +11,9 @@ from torch import Tensor
 
 from dsn.config import ModelConfig
 from dsn.network import SingleFrame
+from dsn.pixels import PixelScale
 from dsn.published import Published, grid_of
+from dsn.rescaling import published_scale, rescale
 from dsn.skeleton import Skeleton
 from dsn.vitpose import NAMES
 
@@ -42,6 +44,8 @@ class Adoption:
     """Joints whose row of the last layer was taken over."""
     new_joints: tuple[str, ...]
     """Joints that the publisher does not know: their rows keep their initial values."""
+    pixels: PixelScale
+    """Those that the weights were trained on; the first layer was changed where they are not the network's."""
 
 
 def adopt(
@@ -52,6 +56,7 @@ def adopt(
     skeleton: Skeleton,
     joints: Sequence[str],
     new: Sequence[str],
+    pixels: PixelScale | None = None,
 ) -> Adoption:
     """Put published weights into `network`, all that it has or none.
 
@@ -62,11 +67,14 @@ def adopt(
         skeleton: whose joints the network's channels are.
         joints: the publisher's, in the order of its channels.
         new: names, or beginnings of names, of weights that are to keep their initial values.
+        pixels: those that the weights were trained on; None: what `dsn.rescaling.published_scale` finds.
 
     Raises:
-        ValueError: the network is another than the published one, has weights that are not published, or lacks some.
+        ValueError: the network is another than the published one, has weights that are not published, or lacks some; or
+            it is not known on what pixels they were trained, or those cannot be had.
     """
     _refuse_other_backbone(published, config)
+    pixels = pixels or published_scale(published, name=config.backbone.name)
     own = network.state_dict()
     given = _flattened(published.weights, own)
     left_out = set(published.left_out) | _surplus(given, own, config=config) | _below(given, new)
@@ -75,7 +83,7 @@ def adopt(
     taken = _map_joints(given, own, skeleton=skeleton, joints=joints)
     missing = {name for name in own if name not in given and not name.endswith(COUNTERS)}
     _refuse_misfit(given, own, missing=missing - _below(own, new))
-    network.load_state_dict(own | given)
+    network.load_state_dict(own | rescale(given, pixels, body=network.backbone.body))
     return Adoption(
         family=published.family,
         matched=tuple(sorted(given)),
@@ -84,6 +92,7 @@ def adopt(
         left_out=tuple(sorted(left_out)),
         joints=taken,
         new_joints=tuple(joint for joint in skeleton.joints if taken and joint not in taken),
+        pixels=pixels,
     )
 
 

@@ -1,13 +1,36 @@
 """Pixels in and out of the network: normalised floats, clips taken apart, and patches to reconstruct."""
 
+from dataclasses import dataclass
+
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
 MEAN = (0.485, 0.456, 0.406)
-"""ImageNet's mean RGB, with which timm's published weights were trained."""
+"""ImageNet's mean RGB, for every network; weights that were published for another are changed (`dsn.rescaling`)."""
 STD = (0.229, 0.224, 0.225)
 """ImageNet's standard deviation of RGB."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PixelScale:
+    """How pixels are normalised, from 0 to 1, in the order red, green, blue."""
+
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+    def __post_init__(self) -> None:
+        """Refuse a deviation that divides by nothing."""
+        if min(self.std) <= 0:
+            raise ValueError(f"std: got {list(self.std)}, wanted more than 0")
+
+    @property
+    def told(self) -> str:
+        """In words."""
+        return f"mean {' '.join(map(str, self.mean))} and std {' '.join(map(str, self.std))}"
+
+
+IMAGENET = PixelScale(mean=MEAN, std=STD)
 
 
 def normalize(frames: UInt8[Tensor, "*B 3 H W"]) -> Float[Tensor, "*B 3 H W"]:

@@ -30,6 +30,13 @@ def import_weights(
     out: Annotated[Path, typer.Option(help="Folder for the network.")],
     new: Annotated[list[str] | None, typer.Option(help="Beginning of names that may stay random, as `head`.")] = None,
     joints: Annotated[Literal["coco", "posetrack"], typer.Option(help="Order of the published channels.")] = "coco",
+    mean: Annotated[
+        tuple[float, float, float] | None,
+        typer.Option(help="Of red, green and blue from 0 to 1, as the weights were trained; else what timm says."),
+    ] = None,
+    std: Annotated[
+        tuple[float, float, float] | None, typer.Option(help="Their deviations, which go with `--mean`.")
+    ] = None,
     params: Params = PARAMS_FILE,
     settings: Settings = None,
     *,
@@ -44,10 +51,12 @@ def import_weights(
 
     from pipeline.settings import in_force
     from pipeline.weights import import_weights as import_published
-    from pipeline.weights import told
+    from pipeline.weights import pixel_scale, told
 
     with in_force(params, settings or []) as params_file:
-        adoption = import_published(file, out, params_file=params_file, joints=joints, new=new or [])
+        adoption = import_published(
+            file, out, params_file=params_file, joints=joints, new=new or [], pixels=pixel_scale(mean, std)
+        )
     print(dumps(asdict(adoption), indent=2) if json else told(adoption, out))
 
 

@@ -17,6 +17,7 @@ from dsn.adoption import Adoption, adopt
 from dsn.config import ModelConfig
 from dsn.network import SingleFrame, build_single_frame
 from dsn.parts import BackboneConfig, HeadConfig, HeatmapConfig
+from dsn.pixels import IMAGENET, PixelScale
 from dsn.published import COCO, Published, read, translate
 from dsn.skeleton import POSETRACK
 from tests.world.vitpose import (
@@ -46,9 +47,11 @@ def vitpose(config: ModelConfig) -> ModelConfig:
     )
 
 
-def adopted(config: ModelConfig, published: Published, *, new: tuple[str, ...] = ()) -> tuple[SingleFrame, Adoption]:
+def adopted(
+    config: ModelConfig, published: Published, *, new: tuple[str, ...] = (), pixels: PixelScale | None = None
+) -> tuple[SingleFrame, Adoption]:
     network = build_single_frame(config, POSETRACK)
-    adoption = adopt(network, published, config=config, skeleton=POSETRACK, joints=COCO, new=new)
+    adoption = adopt(network, published, config=config, skeleton=POSETRACK, joints=COCO, new=new, pixels=pixels)
     return network.eval(), adoption
 
 
@@ -155,7 +158,8 @@ def test_a_checkpoint_of_timm_fills_its_backbone(config: ModelConfig, name: str,
     config = replace(config, backbone=BackboneConfig(name=name, stride=stride, width=width, drop_path=0.0))
     weights = timm_weights(name)
 
-    network, adoption = adopted(config, translate(weights), new=("head", "backbone.project", "backbone.norm"))
+    new = ("head", "backbone.project", "backbone.norm")
+    network, adoption = adopted(config, translate(weights), new=new, pixels=IMAGENET)
 
     body = {key.replace(".", "_"): value for key, value in network.backbone.body.state_dict().items()}
     same = [

@@ -1,6 +1,7 @@
 """The verb `import-weights` writes what stage pretrain can start from."""
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -66,6 +67,38 @@ def test_the_verb_tells_as_json_what_it_wrote_down(published: Path, tmp_path: Pa
     assert told["family"] == "timm"
     report = read_json(tmp_path / "out" / "import.json")
     assert {name: report[name] for name in told} == told
+
+
+def test_the_pixels_that_weights_were_trained_on_are_told_and_written_down(published: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    adoption = import_weights(published, out, params_file=ROOT / "params.yaml", joints="coco", new=NEW)
+
+    assert read_json(out / "import.json")["pixels"] == {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
+    assert "pixels: trained on those of mean 0.485 0.456 0.406 and std 0.229 0.224 0.225\n" in told(adoption, out)
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        (["--mean", "0.5", "0.5", "0.5"], "--mean and --std: got one of them"),
+        (["--mean", "0.5", "0.5", "0.5", "--std", "0.5", "0", "0.5"], r"--std: got \[0\.5, 0\.0, 0\.5\], wanted more"),
+        (
+            ["--mean", "0.5", "0.5", "0.5", "--std", "0.5", "0.5", "0.5"],
+            r"timm\.safetensors: got weights for pixels of",
+        ),
+    ],
+)
+def test_pixels_that_are_none_or_that_the_network_cannot_see_are_refused(
+    published: Path, tmp_path: Path, given: list[str], reason: str
+) -> None:
+    new = [word for name in NEW for word in ("--new", name)]
+    arguments = [str(published), "--out", str(tmp_path / "out"), *new, "--params", str(ROOT / "params.yaml"), *given]
+
+    done = CliRunner().invoke(app, ["import-weights", *arguments])
+
+    assert isinstance(done.exception, Refusal)
+    assert re.match(rf".*{reason}", str(done.exception))
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_same_import_writes_the_same_bytes(published: Path, tmp_path: Path) -> None:

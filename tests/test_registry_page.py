@@ -77,7 +77,7 @@ def crown(model: Path, tracking: TrackingConfig, *, ap: float) -> None:
     trained = start_run(tracking, "train", tags={})
     trained.finish()
     added = register(tracking, model, run_id=trained.run_id, tags={"data.train": "d1"}, card="", alias="candidate")
-    assert promote(tracking, LIMITS, version=added.version, **metrics(ap, data="d2"))["promoted"]
+    assert promote(tracking, LIMITS, version=added, **metrics(ap, data="d2"))["promoted"]
 
 
 def test_the_wheel_alone_loads_the_champion_as_the_page_says(place: Place) -> None:

@@ -13,7 +13,7 @@ from pipeline.release.card import completed
 from pipeline.release.gate import WHOLE, GateConfig, Standing, decide
 from pipeline.release.handover import Handover, finish_cut_off, hand_over, note, now
 from pipeline.release.latency import slowdown
-from pipeline.tracking.address import InRegistry
+from pipeline.tracking.address import WEIGHTS_DIGEST, InRegistry
 from pipeline.tracking.config import TrackingConfig
 from pipeline.tracking.locks import alone
 from pipeline.tracking.models import load_model
@@ -49,7 +49,7 @@ def promote(
     tracking: TrackingConfig,
     config: GateConfig,
     *,
-    version: str,
+    version: Version,
     evaluation: Mapping[str, Any],
     stress: Mapping[str, Any],
 ) -> dict[str, Any]:
@@ -62,27 +62,40 @@ def promote(
     champion whose new numbers were cut off has none until then, rather than some of both. Cut off later, it is
     completed by the next call, for which the version is the champion already. See `hand_over`.
 
+    Args:
+        tracking: where the registry is.
+        config: the limits.
+        version: the candidate, as registered.json has it.
+        evaluation: its metrics by stage evaluate.
+        stress: its metrics by stage stress.
+
     Returns:
         What promotion.json says.
+
+    Raises:
+        Refusal: the metrics do not belong together, or the registry has no such version, or other weights under its
+            number.
     """
-    candidate = measured(version, evaluation=evaluation, stress=stress)
+    number = version.version
+    candidate = measured(number, evaluation=evaluation, stress=stress)
+    place = InRegistry(name=tracking.model, version=number, alias=None, sha256=version.tags[WEIGHTS_DIGEST])
     with alone(tracking):
         finish_cut_off(tracking)
-        own = resolved(tracking, InRegistry(name=tracking.model, version=version, alias=None))
+        own = resolved(tracking, place)
         current = find(tracking, alias="champion")
         decision = decide(candidate, current, config, slowdown=partial(_slowdown, tracking, own, current))
         before = None if current is None else current.version
         what = "promoted" if decision.promoted else "not promoted"
         tags = _box_file(evaluation) | candidate.tags
-        tag(tracking, version=version, tags={WHOLE: ""})
+        tag(tracking, version=number, tags={WHOLE: ""})
         note(tracking, own, what=what, reason=decision.reason, time=now(), more=tags)
-        describe(tracking, version=version, change=partial(completed, measured=told(evaluation, stress, config)))
+        describe(tracking, version=number, change=partial(completed, measured=told(evaluation, stress, config)))
         if decision.promoted:
-            _crown(tracking, version, current=current, reason=decision.reason)
+            _crown(tracking, number, current=current, reason=decision.reason)
     return {
         "promoted": decision.promoted,
         "reason": decision.reason,
-        "version": version,
+        "version": number,
         "champion_before": before,
         "data_hash": candidate.data_hash,
         "metric": candidate.metric,

@@ -8,6 +8,8 @@ from pipeline.artifacts import read_json
 from pipeline.refusal import Refusal
 
 WANTED = "wanted models:/NAME@ALIAS, models:/NAME/VERSION, a model's folder or a registered.json"
+WEIGHTS_DIGEST = "sha256"
+"""The tag of a version that holds the SHA-256 of its averaged weights."""
 PATTERN = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>[1-9][0-9]*))")
 
 
@@ -18,6 +20,8 @@ class InRegistry:
     name: str
     version: str | None
     alias: str | None
+    sha256: str | None = None
+    """Of the weights that it must have, where it is known which those are: numbers begin anew in every registry."""
 
     def __str__(self) -> str:
         """As it is written."""
@@ -48,4 +52,6 @@ def _registered(path: Path) -> InRegistry:
     if not path.is_file():
         raise Refusal(f"{path}: no such file, wanted what stage register writes; run `dvc repro register`")
     values = read_json(path)
-    return InRegistry(name=values["name"], version=str(values["version"]), alias=None)
+    return InRegistry(
+        name=values["name"], version=str(values["version"]), alias=None, sha256=values["tags"][WEIGHTS_DIGEST]
+    )

@@ -11,6 +11,7 @@ from mlflow.tracking import MlflowClient
 
 from pipeline.artifacts import sha256
 from pipeline.refusal import Refusal
+from pipeline.tracking.address import WEIGHTS_DIGEST
 from pipeline.tracking.config import TrackingConfig
 from pipeline.tracking.contents import DIGESTS, digests
 from pipeline.tracking.locks import alone
@@ -97,7 +98,7 @@ def _add(
         _store(client, config, model, package=package, run_id=keeper)
         own = {
             TRAINED_BY: run_id,
-            "sha256": sha256(model / "network.safetensors"),
+            WEIGHTS_DIGEST: sha256(model / "network.safetensors"),
             DIGESTS: json.dumps(digests(package), sort_keys=True),
         }
     client.create_model_version(config.model, _place(client, keeper), keeper, tags={**tags, **own}, description=card)

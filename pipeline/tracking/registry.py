@@ -14,7 +14,7 @@ from mlflow.store.artifact.models_artifact_repo import REGISTERED_MODEL_META_FIL
 from mlflow.tracking import MlflowClient
 
 from pipeline.refusal import Refusal
-from pipeline.tracking.address import InRegistry
+from pipeline.tracking.address import WEIGHTS_DIGEST, InRegistry
 from pipeline.tracking.config import TrackingConfig
 from pipeline.tracking.contents import DATA, DIGESTS, digests, registered_network, verify
 from pipeline.tracking.outbox import one_line
@@ -25,7 +25,11 @@ FOLDER = "package"
 WEIGHTS = "network.safetensors"
 """The file of a network's folder that holds the averaged weights."""
 
-OR_ELSE = "or name another registry by MLFLOW_TRACKING_URI or tracking.uri"
+AGAIN = (
+    "run `dvc repro -s -f register` to register the trained model there, or name another registry by "
+    "MLFLOW_TRACKING_URI or tracking.uri"
+)
+"""What to do about a registered.json that was written beside another registry: DVC takes it for up to date."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,31 +93,33 @@ def resolved(config: TrackingConfig, place: InRegistry) -> Version:
     """The version behind an address.
 
     Raises:
-        Refusal: the registry has no such model, alias or version; the message says what there is.
+        Refusal: the registry has no such model, alias or version, or another model under this number; the message says
+            what there is.
     """
     client = connect(config)
     where = f"the registry at {config.shown_uri}"
     if not has_model(client, place.name):
         names = ", ".join(sorted(model.name for model in client.search_registered_models())) or "none at all"
-        raise Refusal(
-            f"{where}: {place} is absent, for it holds no model {place.name} (its models: {names}); run "
-            f"`dvc repro register` to register the trained model there, {OR_ELSE}"
-        )
+        raise Refusal(f"{where}: {place} is absent, for it holds no model {place.name} (its models: {names}); {AGAIN}")
+    found = plain(_found(client, place, where=where))
+    if place.sha256 not in {None, found.tags.get(WEIGHTS_DIGEST)}:
+        raise Refusal(f"{where}: {place} is another model than the one that was registered here; {AGAIN}")
+    return found
+
+
+def _found(client: MlflowClient, place: InRegistry, *, where: str) -> ModelVersion:
     if place.version is None:
         aliases = client.get_registered_model(place.name).aliases
         if place.alias not in aliases:
             known = ", ".join(f"{alias} (version {version})" for alias, version in sorted(aliases.items())) or "none"
             raise Refusal(f"{where}: {place.name} has no alias {place.alias}; its aliases: {known}")
-        return plain(client.get_model_version(place.name, aliases[place.alias]))
+        return client.get_model_version(place.name, aliases[place.alias])
     try:
-        return plain(client.get_model_version(place.name, place.version))
+        return client.get_model_version(place.name, place.version)
     except MlflowException as error:
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise
-        raise Refusal(
-            f"{where} holds no version {place.version} of {place.name}; run `dvc repro register` to register the "
-            f"trained model there, {OR_ELSE}"
-        ) from error
+        raise Refusal(f"{where} holds no version {place.version} of {place.name}; {AGAIN}") from error
 
 
 @contextmanager

@@ -102,7 +102,7 @@ def test_in_a_clone_with_another_registry_the_version_is_absent_and_to_be_regist
     look_at: Callable[[Path | str], None], tracking: TrackingConfig, tmp_path: Path
 ) -> None:
     registered = tmp_path / "registered.json"
-    registered.write_text(json.dumps({"name": tracking.model, "version": "3", "run_id": "r", "tags": {}}))
+    registered.write_text(json.dumps({"name": tracking.model, "version": "3", "run_id": "r", "tags": {"sha256": "a"}}))
 
-    with pytest.raises(Refusal, match=rf"models:/.*/3 is absent, .* {tracking.model[:9]}.*; run `dvc repro register`"):
+    with pytest.raises(Refusal, match=rf"models:/.*/3 is absent, .* {tracking.model[:9]}.*; run `dvc repro -s -f"):
         look_at(registered)

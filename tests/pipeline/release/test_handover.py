@@ -72,8 +72,10 @@ def test_a_promotion_after_a_rollback_cut_in_half_meets_the_champion_that_it_mad
 ) -> None:
     crowned(tracking, version)
     cut_off(tracking, BACK, champion="2", previous="2")
+    second = find(tracking, alias="candidate")
+    assert second is not None
 
-    result = promote(tracking, LIMITS, version="2", **metrics())
+    result = promote(tracking, LIMITS, version=second, **metrics())
 
     assert (result["promoted"], result["champion_before"]) == (False, "1")
     assert holders(tracking) == {"champion": "1", "previous": "2"}

@@ -190,7 +190,7 @@ def test_versions_are_found_by_what_they_were_trained_on(
 
 @pytest.mark.usefixtures("made")
 def test_what_is_not_in_the_registry_has_no_lineage(tracking: TrackingConfig, project: Path) -> None:
-    (project / "registered.json").write_text('{"name": "absent", "version": "1"}')
+    (project / "registered.json").write_text('{"name": "absent", "version": "1", "tags": {"sha256": "a"}}')
 
     with pytest.raises(Refusal, match="holds no model absent"):
         origin.told(tracking, "registered.json")

@@ -60,9 +60,9 @@ def test_a_version_stressed_under_another_grid_is_turned_down_and_the_record_nam
     tracking: TrackingConfig, version: Add
 ) -> None:
     first, second = version(), version()
-    promote(tracking, LIMITS, version=first.version, **metrics())
+    promote(tracking, LIMITS, version=first, **metrics())
 
-    result = promote(tracking, LIMITS, version=second.version, **metrics(ap=99.0, grid="g2"))
+    result = promote(tracking, LIMITS, version=second, **metrics(ap=99.0, grid="g2"))
 
     candidate = find(tracking, alias="candidate")
     reason = "version 2 was stressed under grid g2 and champion version 1 under g1: they do not compare"
@@ -75,9 +75,9 @@ def test_a_version_stressed_under_another_grid_is_turned_down_and_the_record_nam
 
 def test_a_promotion_moves_the_champion_and_keeps_the_previous_one(tracking: TrackingConfig, version: Add) -> None:
     first, second = version(), version()
-    promote(tracking, LIMITS, version=first.version, **metrics())
+    promote(tracking, LIMITS, version=first, **metrics())
 
-    result = promote(tracking, LIMITS, version=second.version, **metrics(ap=62.5))
+    result = promote(tracking, LIMITS, version=second, **metrics(ap=62.5))
 
     assert (result["promoted"], result["version"], result["champion_before"]) == (True, "2", "1")
     assert holders(tracking) == {"champion": "2", "previous": "1"}
@@ -85,9 +85,9 @@ def test_a_promotion_moves_the_champion_and_keeps_the_previous_one(tracking: Tra
 
 def test_a_refusal_moves_nothing_and_is_kept_on_the_version(tracking: TrackingConfig, version: Add) -> None:
     first, second = version(), version()
-    promote(tracking, LIMITS, version=first.version, **metrics())
+    promote(tracking, LIMITS, version=first, **metrics())
 
-    result = promote(tracking, LIMITS, version=second.version, **metrics(ap=50.0))
+    result = promote(tracking, LIMITS, version=second, **metrics(ap=50.0))
 
     candidate = find(tracking, alias="candidate")
     assert result["promoted"] is False
@@ -101,9 +101,9 @@ def test_a_refusal_moves_nothing_and_is_kept_on_the_version(tracking: TrackingCo
 
 def test_the_champion_measured_again_keeps_its_place_with_new_numbers(tracking: TrackingConfig, version: Add) -> None:
     only = version()
-    promote(tracking, LIMITS, version=only.version, **metrics())
+    promote(tracking, LIMITS, version=only, **metrics())
 
-    result = promote(tracking, LIMITS, version=only.version, **metrics(ap=55.0, data="d2"))
+    result = promote(tracking, LIMITS, version=only, **metrics(ap=55.0, data="d2"))
 
     current = find(tracking, alias="champion")
     assert result["promoted"] is True
@@ -120,7 +120,7 @@ def test_a_version_measured_with_detected_people_keeps_the_hash_of_their_file(
     source = BoxSource(file="boxes/val.json", sha256=64 * "a", min_score=0.4)
     given["evaluation"] |= {"boxes": str(source), "box_source": asdict(source)}
 
-    promote(tracking, LIMITS, version=version().version, **given)
+    promote(tracking, LIMITS, version=version(), **given)
 
     champion = find(tracking, alias="champion")
     assert champion is not None
@@ -129,17 +129,32 @@ def test_a_version_measured_with_detected_people_keeps_the_hash_of_their_file(
     assert trained_on(tracking, "aaaaaaaa") == [f"{tracking.model} version 1: gate.box_file"]
 
 
+def test_a_model_of_another_registry_with_the_same_number_is_neither_crowned_nor_given_numbers(
+    tracking: TrackingConfig, version: Add
+) -> None:
+    stranger = version()
+    ours = replace(stranger, tags=stranger.tags | {"sha256": 64 * "0"})
+
+    with pytest.raises(Refusal, match="is another model than the one that was registered here"):
+        promote(tracking, LIMITS, version=ours, **metrics())
+
+    kept = find(tracking, alias="candidate")
+    assert kept is not None
+    assert kept.tags == stranger.tags
+    assert holders(tracking) == {}
+
+
 def test_a_champion_crowned_by_hand_is_not_replaced(tracking: TrackingConfig, version: Add) -> None:
     first, second = version(), version()
     point(tracking, alias="champion", version=first.version)
 
-    assert promote(tracking, LIMITS, version=second.version, **metrics(ap=99.0))["promoted"] is False
+    assert promote(tracking, LIMITS, version=second, **metrics(ap=99.0))["promoted"] is False
 
 
 def test_a_rollback_undoes_a_promotion_and_another_one_undoes_it(tracking: TrackingConfig, version: Add) -> None:
     first, second = version(), version()
     for added, ap in ((first, 60.0), (second, 62.0)):
-        promote(tracking, LIMITS, version=added.version, **metrics(ap=ap))
+        promote(tracking, LIMITS, version=added, **metrics(ap=ap))
 
     reason = rollback(tracking)
 
@@ -153,7 +168,7 @@ def test_a_rollback_undoes_a_promotion_and_another_one_undoes_it(tracking: Track
 
 def test_the_verb_rollback_tells_as_json_what_it_did(tracking: TrackingConfig, version: Add) -> None:
     for ap in (60.0, 62.0):
-        promote(tracking, LIMITS, version=version().version, **metrics(ap=ap))
+        promote(tracking, LIMITS, version=version(), **metrics(ap=ap))
     where = ["--set", f"tracking.uri={tracking.uri}", "--set", f'tracking.model="{tracking.model}"']
 
     done = CliRunner().invoke(app, ["rollback", "--params", str(ROOT / "params.yaml"), *where, "--json"])
@@ -162,7 +177,7 @@ def test_the_verb_rollback_tells_as_json_what_it_did(tracking: TrackingConfig, v
 
 
 def test_without_a_previous_champion_there_is_nothing_to_roll_back(tracking: TrackingConfig, version: Add) -> None:
-    promote(tracking, LIMITS, version=version().version, **metrics())
+    promote(tracking, LIMITS, version=version(), **metrics())
 
     with pytest.raises(Refusal, match="got no alias previous, wanted champion and previous"):
         rollback(tracking)
@@ -172,11 +187,14 @@ PROMOTE = """
 import json, sys
 from pipeline.release.gate import GateConfig
 from pipeline.release.promotion import promote
+from pipeline.tracking.address import InRegistry
 from pipeline.tracking.config import TrackingConfig
+from pipeline.tracking.registry import resolved
 uri, name, version, metrics = sys.argv[1:]
 tracking = TrackingConfig(uri=uri, experiment="tests", model=name)
+added = resolved(tracking, InRegistry(name=name, version=version, alias=None))
 limits = GateConfig(floor_ap=50.0, max_ap_loss=1.0, max_retention_loss=0.05, max_slowdown=20.0, draws=200, seed=0)
-print(promote(tracking, limits, version=version, **json.loads(metrics))["champion_before"])
+print(promote(tracking, limits, version=added, **json.loads(metrics))["champion_before"])
 """
 
 
@@ -214,7 +232,7 @@ def test_a_champion_whose_new_numbers_were_cut_off_keeps_its_place_until_they_ar
     tracking: TrackingConfig, version: Add
 ) -> None:
     first, second = version(), version()
-    promote(tracking, LIMITS, version=first.version, **metrics())
+    promote(tracking, LIMITS, version=first, **metrics())
     again = metrics(ap=55.0, data="d2")
     arguments = [str(tracking.uri), tracking.model, first.version, json.dumps(again)]
 
@@ -225,16 +243,16 @@ def test_a_champion_whose_new_numbers_were_cut_off_keeps_its_place_until_they_ar
     assert current is not None
     assert (current.tags["gate.data_hash"], current.tags["gate.ap"]) == ("d2", "60.0")
     assert from_tags(current) is None
-    assert promote(tracking, LIMITS, version=second.version, **metrics(ap=99.0, data="d2"))["promoted"] is False
-    promote(tracking, LIMITS, version=first.version, **again)
-    assert promote(tracking, LIMITS, version=second.version, **metrics(ap=99.0, data="d2"))["promoted"] is True
+    assert promote(tracking, LIMITS, version=second, **metrics(ap=99.0, data="d2"))["promoted"] is False
+    promote(tracking, LIMITS, version=first, **again)
+    assert promote(tracking, LIMITS, version=second, **metrics(ap=99.0, data="d2"))["promoted"] is True
 
 
 def test_the_card_says_what_was_measured_once_it_was(tracking: TrackingConfig, version: Add) -> None:
     added, client = version(), connect(tracking)
     client.update_model_version(tracking.model, added.version, "# m\n\n## Measured\n\nNot yet.\n\n## Hashes\n\n- a\n")
 
-    promote(tracking, LIMITS, version=added.version, **metrics())
+    promote(tracking, LIMITS, version=added, **metrics())
 
     text = str(client.get_model_version(tracking.model, added.version).description)
     assert text.startswith("# m\n\n## Measured\n\nOn data d1, bboxes: ground truth.\n\n- final: PoseTrack AP 60.0\n")

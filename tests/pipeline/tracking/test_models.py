@@ -1,6 +1,7 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ def test_an_alias_a_version_a_folder_and_a_stages_file_lead_to_the_same_network(
 ) -> None:
     added = version()
     point(tracking, alias="champion", version=added.version)
-    (tmp_path / "registered.json").write_text(json.dumps({"name": added.name, "version": added.version}))
+    (tmp_path / "registered.json").write_text(json.dumps(asdict(added)))
     addresses: list[Path | str] = [
         f"models:/{added.name}@champion",
         Path(f"models:/{added.name}/1"),
@@ -68,12 +69,21 @@ def test_an_absent_alias_is_refused_saying_which_there_are(tracking: TrackingCon
 def test_an_absent_version_is_refused_saying_what_to_run(tracking: TrackingConfig, version: Add) -> None:
     name = version().name
 
-    with pytest.raises(Refusal, match=f"holds no version 7 of {name}; run `dvc repro register`"):
+    with pytest.raises(Refusal, match=f"holds no version 7 of {name}; run `dvc repro -s -f register`"):
         load_model(f"models:/{name}/7", tracking)
 
 
+def test_another_model_under_the_same_number_is_refused(tracking: TrackingConfig, version: Add, tmp_path: Path) -> None:
+    added, registered = version(), tmp_path / "registered.json"
+    registered.write_text(json.dumps(asdict(replace(added, tags=added.tags | {"sha256": 64 * "0"}))))
+
+    wanted = r"models:/.*/1 is another model than the one that was registered here; run `dvc repro -s -f register`"
+    with pytest.raises(Refusal, match=wanted):
+        load_model(registered, tracking)
+
+
 def test_an_empty_registry_is_told_from_an_absent_version(tracking: TrackingConfig) -> None:
-    wanted = r"models:/absent/1 is absent, for it holds no model absent \(its models: .*\); run `dvc repro register`"
+    wanted = r"models:/absent/1 is absent, for it holds no model absent \(its models: .*\); run `dvc repro -s -f"
     with pytest.raises(Refusal, match=wanted):
         load_model("models:/absent/1", tracking)
 

@@ -57,14 +57,14 @@ def killed_at(team: Team, name: str, *, call: int) -> Iterator[None]:
 def crowned(tracking: TrackingConfig, version: Callable[[], Version]) -> None:
     """Version 2 is champion after version 1."""
     for ap in (50.0, 60.0):
-        promote(tracking, LIMITS, version=version().version, **metrics(ap))
+        promote(tracking, LIMITS, version=version(), **metrics(ap))
 
 
 @pytest.mark.usefixtures("crowned")
 def test_a_promotion_whose_server_is_killed_between_the_aliases_is_completed_by_the_next(
     team: Team, tracking: TrackingConfig, version: Callable[[], Version]
 ) -> None:
-    third = version().version
+    third = version()
     with killed_at(team, "set_registered_model_alias", call=2):
         promote(tracking, LIMITS, version=third, **metrics(70.0))
     assert holders(tracking) == {"champion": "2", "previous": "2"}
@@ -96,12 +96,15 @@ PROMOTE = """
 import json, sys
 from pipeline.release.gate import GateConfig
 from pipeline.release.promotion import promote
+from pipeline.tracking.address import InRegistry
 from pipeline.tracking.config import TrackingConfig
+from pipeline.tracking.registry import resolved
 uri, name, version, metrics = sys.argv[1:]
 tracking = TrackingConfig(uri=uri, experiment="tests", model=name)
+added = resolved(tracking, InRegistry(name=name, version=version, alias=None))
 limits = GateConfig(floor_ap=0.0, max_ap_loss=1.0, max_retention_loss=1.0, max_slowdown=100.0, draws=50, seed=0)
 print("asking", flush=True)
-print(json.dumps(promote(tracking, limits, version=version, **json.loads(metrics))))
+print(json.dumps(promote(tracking, limits, version=added, **json.loads(metrics))))
 """
 
 
@@ -115,7 +118,7 @@ def uneven(even: float, odd: float) -> dict[str, Any]:
 def test_of_two_promotions_at_once_one_wins_and_the_other_loses_to_the_new_champion(
     tracking: TrackingConfig, version: Callable[[], Version]
 ) -> None:
-    promote(tracking, LIMITS, version=version().version, **metrics(20.0))
+    promote(tracking, LIMITS, version=version(), **metrics(20.0))
     given = {version().version: uneven(even, 120.0 - even) for even in (90.0, 30.0)}  # both beat 20, neither the other
     with FileLock(lock_file(tracking)):
         started = {

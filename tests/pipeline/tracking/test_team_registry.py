@@ -62,7 +62,7 @@ def test_a_version_is_registered_promoted_rolled_back_and_loaded_by_its_alias(
     tracking: TrackingConfig, model: Path, trained: Callable[[], str]
 ) -> None:
     for ap in (50.0, 60.0):
-        assert promote(tracking, LIMITS, version=add(tracking, model, trained()).version, **metrics(ap))["promoted"]
+        assert promote(tracking, LIMITS, version=add(tracking, model, trained()), **metrics(ap))["promoted"]
 
     assert rollback(tracking) == "version 1 is champion again in place of version 2"
     champion = f"models:/{tracking.model}@champion"
@@ -111,8 +111,7 @@ def test_without_a_user_the_server_lets_nobody_in(tracking: TrackingConfig, monk
 def test_who_may_read_may_load_and_nothing_else(
     team: Team, tracking: TrackingConfig, model: Path, trained: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    add(tracking, model, trained())
-    run_id = trained()
+    added, run_id = add(tracking, model, trained()), trained()
     create_user(team.server, "reader", "reads-and-no-more")
     log_in(monkeypatch, "reader", "reads-and-no-more")
 
@@ -120,7 +119,7 @@ def test_who_may_read_may_load_and_nothing_else(
     refused = r"forbids this to user reader \(.*Permission denied.*\); set MLFLOW|could not be stored by .*403"
     for change in (
         lambda: add(tracking, model, run_id),
-        lambda: promote(tracking, LIMITS, version="1", **metrics(50.0)),
+        lambda: promote(tracking, LIMITS, version=added, **metrics(50.0)),
         lambda: start_run(tracking, "train", tags={}),
     ):
         with pytest.raises(Refusal, match=refused):

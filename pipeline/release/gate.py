@@ -21,7 +21,7 @@ class GateConfig:
     """AP of the final readout, in percent, that a candidate needs where there is no champion: PoseTrack's, or OKS-AP
     where the skeleton is another."""
     max_ap_loss: float
-    """Points of AP by which a candidate may be below the champion, with 95 % confidence over draws of videos."""
+    """Points of AP by which a candidate may be below the champion, also with 95 % confidence over draws of videos."""
     max_retention_loss: float
     """By how much a candidate's retention, a share from 0 to 1, may be below the champion's."""
     max_slowdown: float
@@ -174,19 +174,21 @@ def _compare(candidate: Standing, champion: Standing, config: GateConfig, *, slo
 
 
 def _ap_at_worst(candidate: Standing, champion: Standing, config: GateConfig) -> tuple[float, str]:
-    """By how much AP the candidate is above the champion at the interval's lower end, and that in words.
+    """By how much AP the candidate is above the champion at least, and the interval in words.
 
-    With few videos there is no interval, and the difference itself stands for it.
+    The interval is that of the mean over videos, which all count alike; the AP counts people, and falls by more where a
+    video with many of them got worse. The lower of both is taken. With few videos there is no interval.
     """
+    difference = (candidate.ap or 0.0) - (champion.ap or 0.0)
     videos = sorted(set(candidate.sequences) & set(champion.sequences))
     own, other = (
         np.array([one.sequences[video] for video in videos], dtype=np.float64) for one in (candidate, champion)
     )
     if np.count_nonzero(~np.isnan(own - other)) < FEWEST_VIDEOS:
-        difference = (candidate.ap or 0.0) - (champion.ap or 0.0)
         return difference, f", without an interval, for fewer than {FEWEST_VIDEOS} videos"
     found = paired_bootstrap(own, other, draws=config.draws, seed=config.seed)
-    return found.low, f", a video {found.value:+.2f} with 95 % in {found.low:+.2f} to {found.high:+.2f}"
+    told = f", a video {found.value:+.2f} with 95 % in {found.low:+.2f} to {found.high:+.2f}"
+    return min(difference, found.low), told
 
 
 def _is_kept(own: float | None, other: float | None, *, limit: float) -> bool:

@@ -79,6 +79,19 @@ def test_a_loss_that_the_videos_do_not_rule_out_is_a_loss() -> None:
     assert "a video +4.29 with 95 % in -" in decision.reason
 
 
+def test_an_ap_that_fell_is_a_loss_though_most_videos_stayed_as_they_were() -> None:
+    before: dict[str, float | None] = {f"video{number}": 80.0 for number in range(20)}
+    crowded = before | {"video0": 74.0}
+
+    decisions = [
+        decide(replace(CANDIDATE, ap=ap, sequences=crowded), champion(ap=80.0, sequences=before)) for ap in (77.0, 79.0)
+    ]
+
+    assert [decision.promoted for decision in decisions] == [False, True]
+    assert "loses too much PoseTrack AP" in decisions[0].reason
+    assert "PoseTrack AP 77 against 80, a video -0.30 with 95 % in -0.90 to +0.00 (may lose 1)" in decisions[0].reason
+
+
 def test_with_few_videos_the_difference_itself_decides() -> None:
     few: dict[str, float | None] = {"a": 10.0, "b": 20.0, "c": None}
 

@@ -27,6 +27,7 @@ def metrics(
         "evaluation": {
             "data_hash": data,
             "metric": "PoseTrack AP",
+            "joint_score": "heatmap_times_box",
             "boxes": "ground truth",
             "box_source": None,
             "readouts": {"final": {"ap": {"Total": ap}}},

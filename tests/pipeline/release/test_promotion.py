@@ -56,6 +56,15 @@ def test_metrics_that_do_not_say_under_what_a_network_was_stressed_are_refused()
         measured("2", **given)
 
 
+def test_an_ap_by_another_rule_for_joint_scores_is_another_metric() -> None:
+    given = metrics()
+    assert measured("2", **given).metric == "PoseTrack AP"
+
+    given["evaluation"]["joint_score"] = "box"
+
+    assert measured("2", **given).metric == "PoseTrack AP by joint scores box"
+
+
 def test_a_version_stressed_under_another_grid_is_turned_down_and_the_record_names_both(
     tracking: TrackingConfig, version: Add
 ) -> None:

@@ -86,13 +86,14 @@ def find_footage(sources: Sequence[str], *, fps: float) -> list[Footage]:
     """Every video, and the images of every folder, that files, folders and patterns name.
 
     Args:
-        sources: paths or glob patterns. A folder stands for its images, or else for its videos.
+        sources: paths or glob patterns. A folder stands for its images, or else for its videos. Images of one folder
+            make one footage, in the order of the numbers in their names, however they were given.
         fps: frames a second of images, which do not say.
 
     Raises:
         Refusal: one names nothing that can be read, or two have the same name.
     """
-    files = [file for source in sources for file in _files(source)]
+    files = list(dict.fromkeys(file for source in sources for file in _files(source)))
     folders = dict.fromkeys(file.parent for file in files if file.suffix.lower() in IMAGES)
     found = [_images([file for file in files if file.parent == folder], fps=fps) for folder in folders]
     found += [_video(file) for file in files if file.suffix.lower() not in IMAGES]
@@ -123,7 +124,7 @@ def _naturally(file: Path) -> list[tuple[int, str]]:
 
 
 def _images(files: list[Path], *, fps: float) -> Footage:
-    images = tuple(file for file in files if file.suffix.lower() in IMAGES)
+    images = tuple(sorted((file for file in files if file.suffix.lower() in IMAGES), key=_naturally))
     name = images[0].resolve().parent.name
     return Footage(name=name, video=None, images=images, fps=fps, count=len(images))
 

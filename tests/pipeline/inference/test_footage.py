@@ -51,6 +51,17 @@ def test_images_come_in_the_order_of_their_numbers(tmp_path: Path) -> None:
     assert frames[10].seconds == 10 / 25
 
 
+def test_images_that_a_shell_lists_come_in_the_order_of_their_numbers_each_once(tmp_path: Path) -> None:
+    folder = tmp_path / "walk"
+    given = [folder / f"frame{number}.png" for number in (0, 1, 10, 2)]
+    folder.mkdir()
+    for file in given:
+        file.write_bytes(b"")
+
+    assert [file.name for file in only(*given).images] == ["frame0.png", "frame1.png", "frame2.png", "frame10.png"]
+    assert only(folder, folder / "frame2.png").images == only(*given).images
+
+
 def test_a_pattern_picks_images_and_videos(tmp_path: Path) -> None:
     write_images(tmp_path / "images", drawn_frames(4))
     for name in ("b.mp4", "a.mp4"):

@@ -88,9 +88,10 @@ class Tracker:
             return []
         expected = np.array([track.expected(position) for track in tracks])
         shared = overlaps(np.array([one.bbox for one in found]), expected)
-        rows, columns = linear_sum_assignment(shared, maximize=True)
+        close = np.where(shared >= self._config.min_overlap, shared, 0.0)  # else two that share too little outweigh one
+        rows, columns = linear_sum_assignment(close, maximize=True)
         pairs = zip(rows.tolist(), columns.tolist(), strict=True)
-        return [(found[row], tracks[at]) for row, at in pairs if shared[row, at] >= self._config.min_overlap]
+        return [(found[row], tracks[at]) for row, at in pairs if close[row, at] > 0]
 
     def _begin(self, one: Found, *, position: int) -> int:
         track = Track(track_id=self._next, bbox=one.bbox, position=position, velocity=(0.0, 0.0))

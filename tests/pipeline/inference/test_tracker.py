@@ -35,6 +35,14 @@ def test_people_keep_their_ids_in_whatever_order_they_come() -> None:
     assert ids(tracker, 2, found(4), found(90), found(54)) == [0, 2, 1]
 
 
+def test_a_pair_that_overlaps_enough_is_not_given_up_for_two_that_do_not() -> None:
+    tracker = Tracker(CONFIG)
+    ids(tracker, 0, found(0), found(11))
+
+    # overlaps of 0.32 and 0.26 with the one before, 0.29 and 0 with the other
+    assert ids(tracker, 1, found(5.2), found(-5.45)) == [0, 2]
+
+
 def test_somebody_comes_back_within_the_patience_and_not_after_it() -> None:
     tracker = Tracker(CONFIG)
     ids(tracker, 0, found(0))

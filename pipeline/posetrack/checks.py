@@ -114,7 +114,6 @@ def _sift_people(
         position, size = places.get(person.frame_id, (-1, None))
         twice = (person.frame_id, person.track_id) in seen
         reason = _fault(person, is_listed=person.frame_id in listed, twice=twice, size=size, far_outside=far_outside)
-        seen.add((person.frame_id, person.track_id))
         if reason:
             case = Case(
                 reason=reason,
@@ -124,6 +123,7 @@ def _sift_people(
             )
             rejected.append(Rejected(kind="person", case=case, is_bad=reason != EMPTY))
         else:
+            seen.add((person.frame_id, person.track_id))
             kept.append((position, person))
     return kept, rejected
 
@@ -134,10 +134,10 @@ def _fault(person: Person, *, is_listed: bool, twice: bool, size: tuple[int, int
         return "image_id is not among the images"
     if size is None:
         return LOST
-    if twice:
-        return "track_id twice in a frame"
     if person.bbox is None:
         return EMPTY if not person.keypoints[:, 2].any() else "bbox has no area"
+    if twice:
+        return "track_id twice in a frame"
     x1, y1, x2, y2 = person.bbox
     if x2 <= 0 or y2 <= 0 or x1 >= size[1] or y1 >= size[0]:
         return "bbox lies outside the frame"

@@ -106,6 +106,20 @@ def test_people_who_show_nothing_are_not_bad(tree: Path) -> None:
     assert checks["odd"]["labeled_frames_without_people"] == 5
 
 
+@pytest.mark.parametrize("place", [0, 99], ids=["before", "behind"])
+def test_an_entry_that_shows_nothing_takes_no_track_id_from_one_that_does(tree: Path, place: int) -> None:
+    def twin(content: Document) -> None:
+        people = content["annotations"]
+        people.insert(place, people[0] | {"keypoints": [0] * 51, "bbox": None})
+
+    edit_val(tree, twin)
+    index, checks = build_index(tree, CONFIG)
+
+    assert left_out(tree) == {"neither bbox nor keypoints": 1}
+    assert checks["bad_share"]["person"] == 0
+    assert len(index.people) == 58
+
+
 def test_a_frame_id_listed_twice_counts_once(tree: Path) -> None:
     edit_val(tree, lambda content: content["images"][1].update(id=FIRST))
 

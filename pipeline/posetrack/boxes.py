@@ -18,10 +18,11 @@ from pydantic import TypeAdapter
 from dsn.skeleton import Skeleton
 from pipeline.artifacts import BoxSource, sha256
 from pipeline.posetrack.annotations import below_root, corners, parse
+from pipeline.posetrack.sources import find_source, listed_names
 from pipeline.refusal import Refusal
 
-FOLDERS = ("images", "images_renamed")
-"""Folders with which the name of an image may begin, or not."""
+ORIGINALS, COPIES = "images", "images_renamed"
+"""Folders with which the name of an image may begin, or not. A copy's name stands for another frame among originals."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +79,7 @@ def read_boxes(config: BoxesConfig, root: Path, *, frames: pd.DataFrame, skeleto
         raise Refusal(f"{path}: no such file, wanted detections; set `data.boxes.file` to a path below {root}, or null")
     labeled = frames[(frames["split"] == "val") & frames["is_labeled"]]
     found = parse(path.read_bytes(), VALIDATE, path)
-    places = _places(found, labeled, path)
+    places = _places(found, labeled, path, root=root)
     reasons = [_reason(one, place, config.min_score) for one, place in zip(found, places, strict=True)]
     used = [(place, one) for one, place, reason in zip(found, places, reasons, strict=True) if not reason]
     used.sort(key=lambda pair: (pair[0], -pair[1].score))
@@ -91,15 +92,18 @@ def read_boxes(config: BoxesConfig, root: Path, *, frames: pd.DataFrame, skeleto
     )
 
 
-def _places(found: Sequence[Detection], labeled: pd.DataFrame, path: Path) -> list[int]:
+def _places(found: Sequence[Detection], labeled: pd.DataFrame, path: Path, *, root: Path) -> list[int]:
     """For each detection the row of `labeled` that it is in; -1 for another frame."""
     by_name = all(one.image_name is not None for one in found)
     if not by_name and any(one.image_id is None for one in found):
         raise Refusal(f"{path}: got entries without image_id and without image_name, wanted the same one in all")
     if not by_name and labeled["frame_id"].duplicated().any():
         raise Refusal(f"{path}: got image_id, but PoseTrack17 has no ids of frames; wanted boxes with image_name")
-    names = [bare(one.image_name or "") if by_name else one.image_id for one in found]
-    known = (labeled["file"].map(bare) if by_name else labeled["frame_id"]).tolist()
+    names: list[Any] = [one.image_name or "" if by_name else one.image_id for one in found]
+    known: list[Any] = labeled["file" if by_name else "frame_id"].tolist()
+    if by_name:
+        known, folder = _own_names(known, root)
+        names = [bare(name, folder=folder) for name in names]
     row_of = {name: row for row, name in enumerate(known)}
     places = [row_of.get(name, -1) for name in names]
     if max(places, default=-1) < 0:
@@ -108,10 +112,21 @@ def _places(found: Sequence[Detection], labeled: pd.DataFrame, path: Path) -> li
     return places
 
 
-def bare(name: str) -> str:
+def _own_names(files: Sequence[str], root: Path) -> tuple[list[str], str]:
+    """The names that boxes may have for images at these paths, and the folder with which they may begin.
+
+    Boxes for a merged list name images as it does, wherever these lie: DetectAndTrack's names count copies.
+    """
+    listed = listed_names(find_source(root), "val")
+    names = [bare(listed.get(file, file), folder=ORIGINALS) for file in files]
+    is_as_they_lie = names == [bare(file, folder=ORIGINALS) for file in files]
+    return names, ORIGINALS if is_as_they_lie else COPIES
+
+
+def bare(name: str, *, folder: str) -> str:
     """The path of an image below its folder of images, whether or not the name begins with that."""
     parts = PurePosixPath(name).parts
-    return "/".join(parts[1:] if parts and parts[0] in FOLDERS else parts)
+    return "/".join(parts[1:] if parts[:1] == (folder,) else parts)
 
 
 def _reason(one: Detection, place: int, min_score: float) -> str:

@@ -110,6 +110,14 @@ def read_file(source: Source, path: Path, split: Split) -> Iterator[Video]:
         yield coco.to_video(part, path, split=split, skeleton=source.skeleton, v_means=_meaning(source))
 
 
+def listed_names(source: Source, split: Split) -> dict[str, str]:
+    """What a merged list calls its images, by their paths below the root; nothing in other formats, which say these."""
+    if source.format != "merged":
+        return {}
+    parts = [part for path in source.files(split) for part in _parts(source, path)]
+    return {part.files[n]: image.file_name for part in parts for n, image in part.images.items()}
+
+
 def write_truth(source: Source, folder: Path) -> None:
     """Write val's ground truth for the official evaluator: one file a video.
 

@@ -17,6 +17,8 @@ from tests.world.checks import check_config
 CONFIG = PrepareConfig(select_share=0.25, window=5, seed=0, checks=check_config())
 VIDEO, FIRST = "000009_bonn_test", 10_000_090_000
 FILE = "boxes.json"
+DRAWN = "005001_mpii_test"
+"""The first video of the drawn world's val."""
 
 
 def by_id(frame: int, score: float = 0.5, **changes: Any) -> dict[str, Any]:
@@ -157,15 +159,60 @@ def test_posetrack17_is_joined_by_name_and_not_by_number(
         detect([by_id(0)], root=root)
 
 
+def named(root: Path, detect: Callable[..., Any], name: str) -> list[tuple[str, int]]:
+    """Video and frame of whom a box stands for that names its image so."""
+    index, _ = detect([by_id(0) | {"image_id": None, "image_name": name}], root=root)
+    found = index.people[index.people["score"].notna()]
+    return list(zip(found["video"], found["frame"], strict=True))
+
+
+def test_copies_names_are_not_looked_for_among_the_originals(
+    drawn_world: Path, tmp_path: Path, detect: Callable[..., Any]
+) -> None:
+    root = formats.posetrack17(drawn_world, tmp_path / "17")
+    name = f"bonn_5sec/{DRAWN}/00000001.jpg"
+
+    assert named(root, detect, f"images/{name}") == named(root, detect, name) == [(DRAWN, 0)]
+    with pytest.raises(
+        Refusal, match=f"got images_renamed/{name}, wanted boxes in val's labelled frames, such as {name}"
+    ):
+        named(root, detect, f"images_renamed/{name}")
+
+
+def test_a_lists_names_lead_to_its_copies_and_not_to_the_originals(
+    drawn_world: Path, tmp_path: Path, detect: Callable[..., Any]
+) -> None:
+    root = formats.detect_and_track_list(drawn_world, tmp_path / "list")
+    name = f"bonn_5sec/{DRAWN}/00000001.jpg"
+
+    assert named(root, detect, f"images_renamed/{name}") == named(root, detect, name) == [(DRAWN, 0)]
+    with pytest.raises(Refusal, match=f"got images/{name}, wanted boxes in val's labelled frames"):
+        named(root, detect, f"images/{name}")
+
+
+def test_a_lists_names_are_meant_also_where_its_images_lie_under_their_original_ones(
+    drawn_world: Path, tmp_path: Path, detect: Callable[..., Any]
+) -> None:
+    root = formats.detect_and_track_list(drawn_world, tmp_path / "list", images="images")
+    for path in (root / "posetrack17_json_files").iterdir():
+        content = json.loads(path.read_text())
+        for image in content["images"]:
+            file = Path(image["file_name"])
+            image["file_name"] = str(file.with_name(f"{int(file.stem) + 2:08d}.jpg"))
+        path.write_text(json.dumps(content))
+
+    assert named(root, detect, f"bonn_5sec/{DRAWN}/00000003.jpg") == [(DRAWN, 0)]
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
         ("images/val/v/1.jpg", "val/v/1.jpg"),
-        ("images_renamed/bonn/v/1.jpg", "bonn/v/1.jpg"),
+        ("images_renamed/bonn/v/1.jpg", "images_renamed/bonn/v/1.jpg"),
         ("./bonn/v/1.jpg", "bonn/v/1.jpg"),
         ("bonn/images/1.jpg", "bonn/images/1.jpg"),
         ("", ""),
     ],
 )
 def test_the_folder_of_images_is_no_part_of_a_name(name: str, expected: str) -> None:
-    assert bare(name) == expected
+    assert bare(name, folder="images") == expected

@@ -74,8 +74,10 @@ def boxes_of(footage: Footage, entries: Sequence[Entry], *, min_score: float, pa
         is_only: whether no other footage takes its boxes from this file.
 
     Raises:
-        Refusal: none does, or one person is twice in a frame.
+        Refusal: none does, one person is twice in a frame, or a box of a file for several does not say whose it is.
     """
+    if not is_only and any(not entry.folder for entry in entries):
+        raise Refusal(f"{path}: got boxes that do not say of which video, wanted one video; predict them one by one")
     own = _of_folder(footage, entries, is_only=is_only)
     positions = {_plain(Path(footage.frame_name(at)).stem): at for at in range(len(footage.images))}
     by_position: dict[int, list[Found]] = {}
@@ -147,7 +149,7 @@ def _corners(xywh: Sequence[float]) -> Bbox | None:
 def _of_folder(footage: Footage, entries: Sequence[Entry], *, is_only: bool) -> list[Entry]:
     if is_only and len({entry.folder for entry in entries}) < 2:
         return list(entries)
-    names = {footage.name, footage.name.partition("_")[0], ""}
+    names = {footage.name, footage.name.partition("_")[0]}
     return [entry for entry in entries if entry.folder in names]
 
 

@@ -54,13 +54,20 @@ def single_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save(Loaded(network=network, config=config, skeleton=POSETRACK), tmp_path_factory.mktemp("single"))
 
 
+def _named(frame: float, videos: tuple[str, ...]) -> list[dict[str, Any]]:
+    """How a frame is named in each video; by its number where none is given."""
+    return [{"image_name": f"{one}/{frame:06.0f}.png"} for one in videos] or [{"image_id": int(frame)}]
+
+
 @pytest.fixture
 def write_boxes(tmp_path: Path) -> Callable[..., Path]:
-    """Writes detections, given as (frame, x, y, width, height), as mmpose does."""
+    """Writes detections, given as (frame, x, y, width, height), as mmpose does; those in several videos by name."""
 
-    def write(*rows: tuple[float, ...]) -> Path:
+    def write(*rows: tuple[float, ...], videos: tuple[str, ...] = ()) -> Path:
         entries: list[dict[str, Any]] = [
-            {"image_id": int(frame), "bbox": list(xywh), "category_id": 1, "score": 0.9} for frame, *xywh in rows
+            {**named, "bbox": list(xywh), "category_id": 1, "score": 0.9}
+            for frame, *xywh in rows
+            for named in _named(frame, videos)
         ]
         (tmp_path / "boxes.json").write_text(json.dumps(entries))
         return tmp_path / "boxes.json"

@@ -119,6 +119,17 @@ def test_one_videos_boxes_are_not_put_onto_another(tmp_path: Path) -> None:
         read(path, document, video(), is_only=False)
 
 
+@pytest.mark.parametrize("named", [{"image_id": 2}, {"image_name": "000002.jpg"}], ids=["number", "name"])
+def test_boxes_that_do_not_say_of_which_video_are_put_onto_an_only_one(tmp_path: Path, named: dict[str, Any]) -> None:
+    path, detections = tmp_path / "boxes.json", [{**named, "bbox": [1, 2, 3, 4], "score": 1.0}]
+
+    assert set(read(path, detections, video()).by_position) == {2}
+    with pytest.raises(
+        Refusal, match="got boxes that do not say of which video, wanted one video; predict them one by"
+    ):
+        read(path, detections, video(), is_only=False)
+
+
 def test_no_boxes_at_all_are_a_video_with_nobody(tmp_path: Path) -> None:
     assert read(tmp_path / "boxes.json", [], video()).by_position == {}
 

@@ -111,9 +111,10 @@ def test_images_and_several_videos_are_predicted_at_once(
 ) -> None:
     write_images(tmp_path / "images", drawn_frames(3))
     write_mp4(tmp_path / "walk.mp4", drawn_frames(4))
+    boxes = write_boxes(*standing(3), videos=("images", "walk"))
 
     printed = run(
-        tmp_path / "images", str(tmp_path / "*.mp4"), "--model", single_model, "--boxes", write_boxes(*standing(3)),
+        tmp_path / "images", str(tmp_path / "*.mp4"), "--model", single_model, "--boxes", boxes,
         "--out", tmp_path / "out", "--no-overlay", "--json", "--smooth", "savgol",
     )  # fmt: skip
 

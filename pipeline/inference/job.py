@@ -177,14 +177,15 @@ def _refuse_late(config: PredictConfig, network: Running) -> None:
 def _finders(
     config: PredictConfig, found: Sequence[Footage], entries: Sequence[Entry]
 ) -> list[tuple[Finder, dict[str, int]]]:
-    """For each footage who says where people are, and what is known of the boxes before."""
+    """For each footage who says where people are, and how many boxes are used or left out; a detector's come later."""
     if isinstance(config.boxes, Path):
         is_only, least = len(found) == 1, config.min_score
         boxes = [boxes_of(one, entries, min_score=least, path=config.boxes, is_only=is_only) for one in found]
         return [(from_file(one), one.counts) for one in boxes]
     assert config.detector_weights is not None
     detector = TorchvisionDetector(config.detector_weights, kind=config.detector, device=config.device)
-    return [(from_detector(detector, min_score=config.min_score), {}) for _ in found]
+    counts: list[dict[str, int]] = [{} for _ in found]
+    return [(from_detector(detector, min_score=config.min_score, counts=own), own) for own in counts]
 
 
 def shown(record: Mapping[str, Any], out: Path, *, as_json: bool) -> str:
@@ -199,7 +200,7 @@ def _line(name: str, told: Mapping[str, Any], out: Path) -> str:
     missing = max(0, told["announced"] - told["frames"])
     parts += [f"{len(told['unreadable'])} that cannot be decoded"] if told["unreadable"] else []
     parts += [f"{missing} fewer frames than announced"] if missing else []
-    parts += [f"{count} boxes {why}" for why, count in sorted(told["boxes"].items()) if why != "used"]
+    parts += [f"{count} boxes {why}" for why, count in sorted(told["boxes"].items()) if count and why != "used"]
     if told["latency"]:
         parts.append(f"latency {told['latency']['median_ms']} ms, p95 {told['latency']['p95_ms']} ms")
     return f"{out / name}.*: {', '.join(parts)}"

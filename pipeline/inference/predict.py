@@ -1,7 +1,7 @@
 """Poses of everybody in a running video: who is where, windows that share their work, and every frame handed on."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from dsn.streaming import look_ahead
@@ -18,8 +18,10 @@ from pipeline.shards.sample import Bbox
 
 STEADY = SteadyConfig(margin=1.05, zoom=1.25, shift=0.05)
 """When a crop is given up (see `benchmarks.stable_crops` for what others cost)."""
-TRACK = TrackConfig(min_overlap=0.3, confident=0.5, patience=15)
-"""When two bboxes are the same person."""
+TRACK = TrackConfig(min_overlap=0.3, confident=0.5, new=0.5, patience=15)
+"""When two bboxes are the same person. A detector's weak bboxes are mostly somebody hidden, so none is somebody new."""
+DOUBTFUL = "doubtful and of no track"
+"""Why a detector's bbox is left out: it is of a low score, and follows nobody."""
 MOST_WAITING = 8
 """Keyframes that wait until there are enough people for a batch."""
 
@@ -36,8 +38,11 @@ class _Shot:
 
 
 def from_file(boxes: FileBoxes) -> Finder:
-    """Everybody of a file's boxes, followed from frame to frame unless the file says who is who."""
-    tracker = Tracker(TRACK)
+    """Everybody of a file's boxes, followed from frame to frame unless the file says who is who.
+
+    Which scores count was said when the file was read, so that each of its boxes is somebody.
+    """
+    tracker = Tracker(replace(TRACK, new=0.0))
 
     def find(frame: Frame) -> list[tuple[int, Found]]:
         found = boxes.by_position.get(frame.position, ())
@@ -48,13 +53,16 @@ def from_file(boxes: FileBoxes) -> Finder:
     return find
 
 
-def from_detector(detector: Detector, *, min_score: float) -> Finder:
-    """Everybody whom a detector sees, followed from frame to frame."""
+def from_detector(detector: Detector, *, min_score: float, counts: dict[str, int]) -> Finder:
+    """Everybody whom a detector sees, followed from frame to frame; `counts` tells boxes used and left out."""
     tracker = Tracker(TRACK)
 
     def find(frame: Frame) -> list[tuple[int, Found]]:
         found = [one for one in detector(frame.image) if one.score >= min_score]
-        return tracker.follow(found, position=frame.position)
+        followed = tracker.follow(found, position=frame.position)
+        for what, more in (("used", len(followed)), (DOUBTFUL, len(found) - len(followed))):
+            counts[what] = counts.get(what, 0) + more
+        return followed
 
     return find
 

@@ -18,7 +18,9 @@ class TrackConfig:
     min_overlap: float
     """Intersection over union that they need."""
     confident: float
-    """Score from which on a bbox is matched first, and may be somebody new."""
+    """Score from which on a bbox is matched first."""
+    new: float
+    """Score from which on a bbox that continues no track is somebody new."""
     patience: int
     """Frames for which somebody who is not seen is still waited for."""
 
@@ -65,10 +67,7 @@ class Tracker:
         self._next = 0
 
     def follow(self, found: Sequence[Found], *, position: int) -> list[tuple[int, Found]]:
-        """The track ids of those found in a frame; positions only rise.
-
-        Whoever is doubtful and continues no track is left out: a detector's weak boxes are mostly somebody hidden.
-        """
+        """The track ids of those found in a frame; positions only rise. Whoever is nobody known or new is left out."""
         self._tracks = [track for track in self._tracks if position - track.position <= self._config.patience + 1]
         confident = [one for one in found if one.score >= self._config.confident]
         doubtful = [one for one in found if one.score < self._config.confident]
@@ -80,7 +79,7 @@ class Tracker:
                 free.remove(track)
                 seen.append((track.track_id, one))
         known = {id(one) for _, one in seen}
-        new = [one for one in confident if id(one) not in known]
+        new = [one for one in found if one.score >= self._config.new and id(one) not in known]
         return seen + [(self._begin(one, position=position), one) for one in new]
 
     def _matched(self, found: Sequence[Found], tracks: Sequence[Track], *, position: int) -> list[tuple[Found, Track]]:

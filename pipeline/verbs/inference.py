@@ -17,6 +17,10 @@ Detector = Annotated[
     Literal["fasterrcnn_mobilenet_v3_large_320_fpn", "fasterrcnn_mobilenet_v3_large_fpn", "fasterrcnn_resnet50_fpn_v2"],
     typer.Option(help="Torchvision's, for `--boxes detect`."),
 ]
+MinScore = Annotated[
+    float,
+    typer.Option(help="Leave out boxes below this score. Below 0.5, `detect` only continues tracks.", min=0, max=1),
+]
 Engine = Annotated[
     Literal["torch", "onnx"] | None,
     typer.Option(help="What runs the network: torch, unless there is a file; onnx is onnxruntime, on the CPU."),
@@ -32,7 +36,7 @@ def predict(
     model: Model = None,
     detector: Detector = "fasterrcnn_mobilenet_v3_large_fpn",
     detector_weights: Annotated[Path | None, typer.Option(help="The file that torchvision published for it.")] = None,
-    min_score: Annotated[float, typer.Option(help="Leave out boxes below this score.", min=0, max=1)] = 0.3,
+    min_score: MinScore = 0.3,
     smooth: Annotated[
         Literal["none", "one-euro", "savgol"], typer.Option(help="Over time: as frames come, or looking 3 ahead.")
     ] = "none",

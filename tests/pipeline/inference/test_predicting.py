@@ -1,4 +1,5 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,10 +11,11 @@ from dsn.codec import decode
 from dsn.network import DSN
 from dsn.pixels import normalize
 from dsn.streaming import supporting_frames
+from pipeline.inference.boxes import FileBoxes
 from pipeline.inference.engine import TorchEngine
 from pipeline.inference.footage import Frame
 from pipeline.inference.people import Found, Posed
-from pipeline.inference.predict import Finder, predict
+from pipeline.inference.predict import DOUBTFUL, Finder, from_detector, from_file, predict
 from pipeline.inference.reading import Reader, crop
 from pipeline.shards.crop import Image, region, transform, upright
 from pipeline.shards.sample import Bbox
@@ -134,6 +136,25 @@ def test_nobody_is_read_in_an_unreadable_frame_and_the_others_stay(network: Load
     posed, _ = run(network, shots(drawn_frames(9), unreadable=[4]), people(lambda _: {0: STANDING}))
 
     assert [len(one.poses) for one in posed] == [1, 1, 1, 1, 0, 1, 1, 1, 1]
+
+
+WEAK = Found(bbox=STANDING, score=0.45, track_id=None)
+
+
+def test_every_box_of_a_file_is_somebody_however_low_its_score() -> None:
+    boxes = FileBoxes(by_position=dict.fromkeys(range(3), (WEAK,)), counts={"used": 3}, is_tracked=False)
+    find = from_file(boxes)
+
+    assert [find(frame) for frame in shots(drawn_frames(3))] == [[(0, WEAK)]] * 3
+
+
+def test_a_detectors_weak_boxes_continue_tracks_alone_and_the_others_are_counted() -> None:
+    strong, counts = replace(WEAK, score=0.9), dict[str, int]()
+    seen = iter([[WEAK], [strong], [WEAK], [replace(WEAK, score=0.1)]])
+    find = from_detector(lambda _: next(seen), min_score=0.3, counts=counts)
+
+    assert [find(frame) for frame in shots(drawn_frames(4))] == [[], [(0, strong)], [(0, WEAK)], []]
+    assert counts == {"used": 2, DOUBTFUL: 1}
 
 
 def test_a_wish_to_stop_leaves_the_frames_until_then(network: Loaded) -> None:

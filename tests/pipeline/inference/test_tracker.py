@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -5,7 +7,7 @@ from pipeline.inference.people import Found
 from pipeline.inference.tracker import TrackConfig, Tracker, overlaps
 from pipeline.shards.sample import Bbox
 
-CONFIG = TrackConfig(min_overlap=0.3, confident=0.5, patience=2)
+CONFIG = TrackConfig(min_overlap=0.3, confident=0.5, new=0.5, patience=2)
 
 
 def found(x: float, y: float = 0.0, *, score: float = 1.0) -> Found:
@@ -66,6 +68,12 @@ def test_the_doubtful_continue_a_track_and_begin_none() -> None:
     assert ids(tracker, 1, found(0, score=0.4)) == [0]
 
 
+def test_from_how_low_a_score_on_somebody_is_new_is_said_by_itself() -> None:
+    tracker = Tracker(replace(CONFIG, new=0.3))
+
+    assert ids(tracker, 0, found(0, score=0.4), found(50, score=0.2)) == [0, -1]
+
+
 def test_a_confident_bbox_goes_before_a_doubtful_one_that_overlaps_more() -> None:
     tracker = Tracker(CONFIG)
     ids(tracker, 0, found(0))
@@ -76,4 +84,4 @@ def test_a_confident_bbox_goes_before_a_doubtful_one_that_overlaps_more() -> Non
 @pytest.mark.parametrize("changes", [{"min_overlap": 0.0}, {"min_overlap": 1.0}, {"patience": -1}])
 def test_rules_that_match_all_or_nothing_are_refused(changes: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="got"):
-        TrackConfig(**{"min_overlap": 0.3, "confident": 0.5, "patience": 2, **changes})  # type: ignore[arg-type]
+        TrackConfig(**{"min_overlap": 0.3, "confident": 0.5, "new": 0.5, "patience": 2, **changes})  # type: ignore[arg-type]

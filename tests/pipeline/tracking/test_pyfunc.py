@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from mlflow import pyfunc
+from mlflow.artifacts import download_artifacts
 
 from dsn.checkpoint import load
 from pipeline.evaluation.predict import heatmaps, locate, read
@@ -124,6 +125,20 @@ def test_a_version_that_was_registered_by_its_runs_address_still_loads(uri: str,
     found = pyfunc.load_model(f"models:/{tracking.model}/{older.version}").predict(clip(1))
 
     np.testing.assert_array_equal(found["scores"], pyfunc.load_model(uri).predict(clip(1))["scores"])
+
+
+def test_a_copy_that_the_registry_in_force_does_not_know_is_refused_until_its_note_is_deleted(
+    uri: str, tracking: TrackingConfig, tmp_path: Path
+) -> None:
+    copy = Path(download_artifacts(uri, dst_path=str(tmp_path / "copy")))
+    connect(tracking).delete_model_version(tracking.model, "1")
+
+    wanted = f"registered_model_meta: got {tracking.model} version 1, of which the registry in force does not tell"
+    with pytest.raises(Refusal, match=wanted):
+        pyfunc.load_model(str(copy))
+
+    (copy / "registered_model_meta").unlink()
+    assert pyfunc.load_model(str(copy)).predict(clip(1))["scores"].shape == (1, 17)
 
 
 def test_a_note_that_another_process_is_writing_is_waited_for(uri: str, tracking: TrackingConfig) -> None:

@@ -4,7 +4,7 @@ import glob
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 
@@ -71,7 +71,7 @@ class Footage:
         Raises:
             Refusal: there is none that can be decoded, or the images have several sizes.
         """
-        return _complete(self._decoded(), self.source)
+        return _complete(self._decoded(), self.source, keeps_end=self.video is None)
 
     def _decoded(self) -> Iterator[tuple[float, Image | None]]:
         """Seconds and image of each frame; None where it cannot be decoded."""
@@ -156,24 +156,29 @@ def _decoded(file: Path, *, count: int) -> Iterator[tuple[float, Image | None]]:
             yield capture.get(cv2.CAP_PROP_POS_MSEC) / 1000, np.asarray(image, dtype=np.uint8) if is_read else None
 
 
-def _complete(decoded: Iterator[tuple[float, Image | None]], source: Path) -> Iterator[Frame]:
-    """Frames without holes: an unreadable one shows its neighbour's image; those at the end are left out."""
+def _complete(decoded: Iterator[tuple[float, Image | None]], source: Path, *, keeps_end: bool) -> Iterator[Frame]:
+    """Frames without holes: an unreadable one shows its neighbour's image.
+
+    Those at a video's end may never have been there, for a container errs; images are there.
+    """
     last: Frame | None = None
-    lost = 0
+    lost: list[float] = []
     with closing(decoded):  # type: ignore[type-var]  # a generator
         for seconds, image in decoded:
             if image is None:
-                lost += 1
+                lost.append(seconds)
                 continue
             if last is not None and last.image.shape != image.shape:
                 sizes = " and ".join(f"{shape[1]} x {shape[0]}" for shape in (last.image.shape, image.shape))
                 raise Refusal(f"{source}: got images of {sizes} pixels, wanted one size; predict them one by one")
             now, first = perf_counter(), 0 if last is None else last.position + 1
             stand_in = image if last is None else last.image
-            for position in range(first, first + lost):
+            for position in range(first, first + len(lost)):
                 yield Frame(position=position, seconds=seconds, image=stand_in, is_readable=False, arrived=now)
-            last = Frame(position=first + lost, seconds=seconds, image=image, is_readable=True, arrived=now)
-            lost = 0
+            last = Frame(position=first + len(lost), seconds=seconds, image=image, is_readable=True, arrived=now)
+            lost = []
             yield last
     if last is None:
         raise Refusal(f"{source}: got no frame that can be decoded, wanted at least one")
+    for position, seconds in enumerate(lost if keeps_end else (), start=last.position + 1):
+        yield replace(last, position=position, seconds=seconds, is_readable=False, arrived=perf_counter())

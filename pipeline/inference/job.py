@@ -78,10 +78,11 @@ def predict_all(sources: Sequence[str], out: Path, config: PredictConfig, *, par
     """Predict every video that `sources` name, and write all about it below the new or empty folder `out`.
 
     Gives the record that is also written there. After Ctrl-C the files hold the frames until then, and the record says
-    so.
+    so. A video that turns out not to be readable ends alone: its files hold the frames until then, and the record has
+    the reason under `refused`.
 
     Raises:
-        Refusal: a source, the model or the boxes cannot be read or do not fit each other, an exported network answers
+        Refusal: a source, the model or the boxes cannot be opened or do not fit each other, an exported network answers
             otherwise than PyTorch's, or `out` is in use.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -98,7 +99,7 @@ def predict_all(sources: Sequence[str], out: Path, config: PredictConfig, *, par
     with interruptible() as is_wished:
         for footage, (finder, counts) in zip(found, finders, strict=True):
             if not is_wished():
-                told = _predict(work, footage, finder, is_wished=is_wished)
+                told = _attempted(work, footage, finder, is_wished=is_wished)
                 record["videos"][footage.name] = {**told, "boxes": counts}
         record["is_interrupted"] = is_wished()
     write_json(out / RECORD, record)
@@ -131,6 +132,14 @@ class _Tally:
         if not posed.frame.is_readable:
             self.unreadable.append(posed.frame.position)
         self.milliseconds.append(1000 * (perf_counter() - posed.frame.arrived))
+
+
+def _attempted(work: _Work, footage: Footage, finder: Finder, *, is_wished: Callable[[], bool]) -> dict[str, Any]:
+    """As `_predict`; of a video that cannot be read, why."""
+    try:
+        return _predict(work, footage, finder, is_wished=is_wished)
+    except Refusal as refusal:
+        return {"refused": str(refusal)}
 
 
 def _predict(work: _Work, footage: Footage, finder: Finder, *, is_wished: Callable[[], bool]) -> dict[str, Any]:
@@ -195,7 +204,14 @@ def shown(record: Mapping[str, Any], out: Path, *, as_json: bool) -> str:
     return "\n".join(_line(name, told, out) for name, told in record["videos"].items())
 
 
+def refused(record: Mapping[str, Any]) -> list[str]:
+    """The videos that could not be read to their end."""
+    return [name for name, told in record["videos"].items() if "refused" in told]
+
+
 def _line(name: str, told: Mapping[str, Any], out: Path) -> str:
+    if "refused" in told:
+        return f"{out / name}.*: refused: {told['refused']}"
     parts = [f"{told['poses']} poses in {told['frames']} frames", f"{told['frames_with_nobody']} with nobody"]
     missing = max(0, told["announced"] - told["frames"])
     parts += [f"{len(told['unreadable'])} that cannot be decoded"] if told["unreadable"] else []

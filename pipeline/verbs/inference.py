@@ -55,11 +55,13 @@ def predict(
 ) -> None:
     """Poses of everybody in videos: PoseTrack18's JSON, COCO's results, CSV, and a video that shows them.
 
-    Ctrl-C ends it after the frame in hand, with files that hold what was read, and exit code 130.
+    Ctrl-C ends it after the frame in hand, with files that hold what was read, and exit code 130. A video that cannot
+    be read to its end is told with its reason, the others are done, and the exit code is 1.
 
     Example: python -m pipeline predict street.mp4 --model models:/dsn-pose@champion --boxes boxes.json --out poses
     """
-    from pipeline.inference.job import PredictConfig, predict_all, shown
+    from pipeline.inference.job import RECORD, PredictConfig, predict_all, refused, shown
+    from pipeline.refusal import Refusal
     from pipeline.settings import in_force
 
     config = PredictConfig(
@@ -81,3 +83,6 @@ def predict(
     print(shown(record, out, as_json=json))
     if record["is_interrupted"]:
         raise typer.Exit(130)
+    if names := refused(record):
+        got = f"got {len(names)} of {len(record['videos'])} videos that cannot be read to the end, {', '.join(names)}"
+        raise Refusal(f"{got}; {out / RECORD} says why, and the others are done")

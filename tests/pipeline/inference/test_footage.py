@@ -83,15 +83,17 @@ def test_a_frame_that_is_corrupt_keeps_its_place_and_shows_the_one_before(tmp_pa
     assert np.array_equal(frames[5].image, frames[4].image)
 
 
-def test_an_image_that_is_cut_keeps_its_place_also_at_the_beginning(tmp_path: Path) -> None:
-    folder = write_images(tmp_path / "walk", drawn_frames(5))
-    for position in (0, 3):
+def test_images_that_are_cut_keep_their_places_also_at_the_beginning_and_at_the_end(tmp_path: Path) -> None:
+    folder = write_images(tmp_path / "walk", drawn_frames(7))
+    for position in (0, 3, 5, 6):
         (folder / f"{position:06d}.png").write_bytes(b"\x89PNG")
 
     frames = list(only(folder).frames())
 
-    assert [frame.is_readable for frame in frames] == [False, True, True, False, True]
-    assert [grey(frame) for frame in frames] == [8, 8, 16, 16, 32]
+    assert [frame.position for frame in frames] == list(range(7))
+    assert [frame.is_readable for frame in frames] == [False, True, True, False, True, False, False]
+    assert [grey(frame) for frame in frames] == [8, 8, 16, 16, 32, 32, 32]
+    assert [frame.seconds for frame in frames[4:]] == [4 / 25, 5 / 25, 6 / 25]
 
 
 def test_a_video_that_ends_early_gives_the_frames_that_there_are(tmp_path: Path) -> None:

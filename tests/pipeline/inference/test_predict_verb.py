@@ -130,6 +130,28 @@ def test_images_and_several_videos_are_predicted_at_once(
     ]  # fmt: skip
 
 
+def test_a_video_that_cannot_be_read_ends_alone_and_is_told(
+    tmp_path: Path, single_model: Path, write_boxes: WriteBoxes
+) -> None:
+    for name in ("broken", "grows", "walk"):
+        write_images(tmp_path / name, drawn_frames(3))
+    for file in (tmp_path / "broken").iterdir():
+        file.write_bytes(b"")
+    write_images(tmp_path / "large", drawn_frames(1, size=(80, 100))).joinpath("000000.png").rename(
+        tmp_path / "grows" / "000002.png"
+    )
+    sources = [tmp_path / name for name in ("broken", "grows", "walk")]
+    boxes = write_boxes(*standing(3), videos=("broken", "grows", "walk"))
+
+    with pytest.raises(Refusal, match=r"got 2 of 3 videos that cannot be read to the end, broken, grows; .*run\.json"):
+        run(*sources, "--model", single_model, "--boxes", boxes, "--out", tmp_path / "out")
+
+    videos = read_json(tmp_path / "out" / "run.json")["videos"]
+    assert videos["broken"]["refused"].endswith("got no frame that can be decoded, wanted at least one")
+    assert "got images of 160 x 90 and 100 x 80 pixels" in videos["grows"]["refused"]
+    assert (videos["walk"]["frames"], videos["walk"]["poses"]) == (3, 4)
+
+
 def test_online_takes_a_causal_model_and_tells_its_latency(
     tmp_path: Path, causal_model: Path, write_boxes: WriteBoxes
 ) -> None:

@@ -15,7 +15,7 @@ from pipeline.report.tables import SCORE
 
 TERM = "loss/"
 """How the columns of a history that are terms of the loss begin."""
-NAMES = {"pretrain": "single frame, from random weights", "control": "single frame, trained on"}
+NAMES = {"pretrain": "single frame, pretraining", "control": "single frame, trained on"}
 DASHES = {"pretrain": (1, 2), "control": (4, 2)}
 """How the two runs of the single-frame network are told apart."""
 
@@ -164,7 +164,7 @@ def _over_time(
     dash: tuple[int, ...] = (),
     is_marked: bool = False,
 ) -> Series:
-    """One column of a run's history; steps are counted from the random weights on."""
+    """One column of a run's history; steps are counted from the start of pretraining on."""
     rows = histories[run].dropna(subset=[column])
     start = 0.0 if run == "pretrain" else float(histories["pretrain"]["step"].max())
     return Series(

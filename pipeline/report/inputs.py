@@ -66,6 +66,8 @@ class Inputs:
     """By run: step, losses, scores on select."""
     trials: pd.DataFrame
     best: dict[str, Any]
+    start: str | None
+    """SHA-256 of the weights that pretraining started from; None where these were random."""
     run: dict[str, Any]
     registered: dict[str, Any]
     promotion: dict[str, Any]
@@ -110,6 +112,7 @@ def read_inputs(sources: Sources) -> Inputs:
         histories={run: _read(pd.read_csv, getattr(sources, run) / "history.csv", stage=run) for run in RUNS},
         trials=_read(pd.read_csv, sources.tune / "trials.csv", stage="tune"),
         best=_read(read_json, sources.tune / "best.json", stage="tune"),
+        start=_read(read_json, sources.pretrain / "run.json", stage="pretrain")["start"],
         run=_read(read_json, sources.train / "run.json", stage="train"),
         registered=_read(read_json, sources.registered, stage="register"),
         promotion=_read(read_json, sources.promotion, stage="promote"),

@@ -30,6 +30,10 @@ UNITS = {True: "head sizes", False: "0.4 of the longer side of the box"}
 """What distances are counted in, by whether the official protocol applies."""
 
 
+RANDOM = "random weights"
+"""What pretraining starts from, unless weights were imported."""
+
+
 def write_page(out: Path, inputs: Inputs, config: ReportConfig) -> None:
     """Write the page to the file `out`; the same inputs give the same bytes."""
     write_text(out, render(inputs, config))
@@ -45,6 +49,7 @@ def render(inputs: Inputs, config: ReportConfig) -> str:
         "tones": [*PLAIN, *(method.tone for method in known.values())],
         "methods": known,
         "lineage": lineage(inputs),
+        "origin": RANDOM if inputs.start is None else "imported weights",
         "stress_boxes": _boxes(inputs.stress),
         "joint_metric": joint_metric(inputs),
         "inputs": inputs,
@@ -65,6 +70,7 @@ def lineage(inputs: Inputs) -> list[tuple[str, str]]:
                 ("MLflow run", registered["run_id"]),
                 ("training run", run["name"]),
                 ("samples seen in training", f"{run['samples']:,}"),
+                ("pretraining started from", RANDOM if inputs.start is None else f"weights, sha256 {inputs.start}"),
                 ("kept checkpoint", f"step {run['best']['step']:g}"),
                 ("git commit", commit),
                 ("DVC experiment", tags.get("dvc.experiment")),

@@ -59,6 +59,11 @@ class Job:
             yardstick=yardstick_of(select),
         )
 
+    @property
+    def start_weights(self) -> str | None:
+        """SHA-256 of the weights that training starts from; None where these are random."""
+        return None if self.start is None else _content(Path(self.start, "network.safetensors"))
+
     def split(self, name: Literal["train", "select"]) -> Folder:
         """Where the shards of a split are."""
         return located(self.shards, self.reader.store) / name
@@ -138,7 +143,7 @@ def run_name(job: Job) -> str:
     values["reader"] = {key: value for key, value in values["reader"].items() if key not in WHERE_READ}
     values["train"].pop("checkpoint_every")
     values["shards"] = [hashlib.sha256(manifest_bytes(split)).hexdigest() for split in map(job.split, SPLITS)]
-    values["start"] = None if job.start is None else _content(Path(job.start, "network.safetensors"))
+    values["start"] = job.start_weights
     values["code"] = contents_of_code(CODE)
     digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
     return f"{job.kind}-{digest[:16]}"

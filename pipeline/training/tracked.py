@@ -80,6 +80,7 @@ def _record(outcome: Outcome, job: Job, out: Path, tracker: Tracker, *, tags: Ma
             "name": outcome.name,
             "best": outcome.best,
             "samples": job.train.steps * job.train.batch_size,
+            "start": job.start_weights,
             "yardstick": asdict(job.recipe.yardstick),
             "tags": dict(tags),
         },

@@ -159,6 +159,7 @@ def write_runs(world: Sources) -> None:
     best = {"step": 30.0, "select/pck_final": 61.25}
     run = {"run_id": "r1", "name": "dual-abc", "best": best, "samples": 960, "tags": {}, "yardstick": YARDSTICK}
     write_json(world.train / "run.json", run)
+    write_json(world.pretrain / "run.json", run | {"name": "single_frame-abc", "start": None})
     trials = pd.DataFrame(
         {
             "trial": ["t0", "t1", "t2"],

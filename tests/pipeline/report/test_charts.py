@@ -88,7 +88,7 @@ def test_bars_carry_the_scores_by_group_of_readouts_and_controls(sources: Source
     }
 
 
-def test_steps_are_counted_from_the_random_weights_on(sources: Sources) -> None:
+def test_steps_are_counted_from_the_start_of_pretraining_on(sources: Sources) -> None:
     inputs = read_inputs(sources)
 
     points = {
@@ -97,7 +97,7 @@ def test_steps_are_counted_from_the_random_weights_on(sources: Sources) -> None:
     }
 
     assert points == {
-        "single frame, from random weights": ((30.0,), (61.25,)),
+        "single frame, pretraining": ((30.0,), (61.25,)),
         "single frame, trained on": ((60.0,), (61.25,)),
         "final": ((60.0,), (61.25,)),
         "temporal": ((60.0,), (44.5,)),

@@ -18,6 +18,7 @@ REQUIRED = (
     ("index/checks.json", "prepare"),
     ("index/people.parquet", "prepare"),
     ("pretrain/history.csv", "pretrain"),
+    ("pretrain/run.json", "pretrain"),
     ("control/history.csv", "control"),
     ("train/history.csv", "train"),
     ("train/run.json", "train"),
@@ -167,6 +168,18 @@ def test_the_same_inputs_give_the_same_page(page: str, sources: Sources, config:
     write_page(tmp_path / "out" / "index.html", read_inputs(sources), config)
 
     assert (tmp_path / "out" / "index.html").read_text(encoding="utf-8") == page
+
+
+def test_weights_that_pretraining_started_from_are_called_random_only_where_they_were(
+    page: str, sources: Sources, config: ReportConfig
+) -> None:
+    write_json(sources.pretrain / "run.json", read_json(sources.pretrain / "run.json") | {"start": "5eed"})
+    inputs = read_inputs(sources)
+
+    assert "trained first, from random weights" in page
+    assert "trained first, from imported weights" in render(inputs, config)
+    assert "random weights" not in render(inputs, config)
+    assert dict(lineage(inputs))["pretraining started from"] == "weights, sha256 5eed"
 
 
 def test_lineage_names_model_run_code_and_data(sources: Sources) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.artifacts import write_text
+from pipeline.artifacts import sha256, write_text
 from pipeline.training.job import Job, from_params, run_name
 from tests.world.runs import settle, small_params
 
@@ -71,6 +71,15 @@ def test_an_edited_line_of_the_code_that_trains_is_another_run(job: Job, path: s
     Path(path).write_text(f"{Path(path).read_text()}# edited\n")
 
     assert run_name(job) != before
+
+
+def test_weights_to_start_from_are_told_by_their_digest_and_are_another_run(job: Job) -> None:
+    write_text(Path("start/network.safetensors"), "weights")
+    started = replace(job, start="start")
+
+    assert job.start_weights is None
+    assert started.start_weights == sha256(Path("start/network.safetensors"))
+    assert run_name(started) != run_name(job)
 
 
 def test_other_records_are_another_run(job: Job) -> None:

@@ -25,7 +25,7 @@ from pipeline.evaluation.degrade import gather_donors
 from pipeline.evaluation.errors import labels_of
 from pipeline.evaluation.examples import Album, choose
 from pipeline.evaluation.kinds import Donors
-from pipeline.evaluation.methods import CONTROLS, SEES, Networks
+from pipeline.evaluation.methods import SEES, Networks
 from pipeline.evaluation.motion import BINS, EVERYONE, motion
 from pipeline.evaluation.outcome import Outcome, run_all, select
 from pipeline.evaluation.predict import refuse_misfit, table
@@ -100,7 +100,7 @@ def stress(config: StressConfig, model: Loaded, control: Loaded, *, data: Data, 
             "left_out": sum(not can_be_evaluated(sample) for sample in samples),
             "videos": curves.videos,
             "controls": list(curves.controls),
-            "controls_missing": [name for name in CONTROLS if name not in curves.ap],
+            "controls_missing": list(curves.missing),
             "motion": dict(measured.people),
             "retention": mean_retention(points),
             "methods": nested(points),

@@ -45,6 +45,11 @@ class Curves:
         """Those that there are."""
         return tuple(method for method in CONTROLS if method in self.ap)
 
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Those that the claim asks for and that there are not."""
+        return tuple(method for method in CONTROLS if method not in self.ap)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
@@ -65,7 +70,7 @@ def judge_claim(curves: Curves, claim: Claim, *, grid: Grid) -> dict[str, str]:
     It holds if at every severity from 3 on the final readout's AP is above every control's, and it keeps a larger
     share of its clean AP than each control that sees the keyframe, each with the 95 % interval of the difference above
     0, and if its clean AP is not below the single frame's. Shares are not compared with blind controls, which keep all
-    they have.
+    they have. Where a control is missing, the claim is undecided at best.
     """
     severe = {
         severity: grid.condition(claim.kind, severity, target="keyframe", stride=claim.stride)
@@ -85,23 +90,23 @@ def judge_claim(curves: Curves, claim: Claim, *, grid: Grid) -> dict[str, str]:
     }
     clean = Condition(stride=claim.stride)
     lead = interval(curves.of("final", clean) - curves.of("single_frame", clean))
-    finding = judge([*leads.values(), *kept.values()], clean=lead, videos=curves.videos)
+    finding = judge([*leads.values(), *kept.values()], clean=lead, videos=curves.videos, missing=curves.missing)
     _, severity = _least(leads)
     text = _sentence(curves, claim, condition=severe[severity], severity=severity)
     return {
         "holds": finding,
-        "text": f"{text} {_reason(leads, kept, clean=lead, videos=curves.videos)}: "
+        "text": f"{text} {_reason(leads, kept, clean=lead, curves=curves)}: "
         f"the claim {'is undecided' if finding == 'undecided' else finding}.",
     }
 
 
-def judge(leads: Sequence[Interval], *, clean: Interval, videos: int) -> Finding:
-    """What intervals of differences say: every lead must be above 0, and `clean` not below."""
+def judge(leads: Sequence[Interval], *, clean: Interval, videos: int, missing: Sequence[str]) -> Finding:
+    """What intervals of differences say: every lead must be above 0, and `clean` not below, with no control missing."""
     if videos < FEWEST_VIDEOS:
         return "undecided"
     if any(lead.high < 0 for lead in (*leads, clean)):
         return "does not hold"
-    return "holds" if all(lead.low > 0 for lead in leads) and clean.value >= 0 else "undecided"
+    return "holds" if all(lead.low > 0 for lead in leads) and clean.value >= 0 and not missing else "undecided"
 
 
 def _least(leads: Mapping[tuple[str, int], Interval]) -> tuple[str, int]:
@@ -128,22 +133,23 @@ def _reason(
     kept: Mapping[tuple[str, int], Interval],
     *,
     clean: Interval,
-    videos: int,
+    curves: Curves,
 ) -> str:
     """The smallest lead, and all that speaks against the claim or leaves it open."""
     control, severity = _least(leads)
     least = leads[control, severity]
     told = (
         f"Its smallest lead, over {named(control)} at severity {severity}, is {shown(least.value)} points (95 % "
-        f"interval {shown(least.low)} to {shown(least.high)}, videos: {videos})"
+        f"interval {shown(least.low)} to {shown(least.high)}, videos: {curves.videos})"
     )
-    if videos < FEWEST_VIDEOS:
+    if curves.videos < FEWEST_VIDEOS:
         return f"{told}, and with fewer than {FEWEST_VIDEOS} videos an interval says nothing"
     weak = [name for (name, _), lead in leads.items() if not lead.low > 0]
     less = [name for (name, _), lead in kept.items() if not lead.low > 0]
     parts = [f"its AP is not clearly above that of {_listed(weak)}"] if weak else []
     parts += [f"its share is not clearly above that of {_listed(less)}"] if less else []
     parts += ["clean it is below the single frame"] if clean.value < 0 else []
+    parts += [f"it was not compared with {_listed(curves.missing)}"] if curves.missing else []
     return f"{told}; {'; '.join(parts)}" if parts else told
 
 

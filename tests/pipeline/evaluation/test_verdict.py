@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -22,6 +24,8 @@ def curves(final: tuple[float, float], *, copy: float = 30.0, videos: int = 20) 
         "temporal": {CLEAN: 45 + SPREAD},
         "copy": {CLEAN: copy + SPREAD},
         "interpolation": {CLEAN: 35 + SPREAD},
+        "mean_heatmaps": {CLEAN: 34 + SPREAD},
+        **{name: {CLEAN: 60 + SPREAD, BAD: 20 + SPREAD} for name in ("cut", "still", "shuffled", "single_stream")},
     }
     return Curves(metric="PoseTrack AP", ap=ap, videos=videos)
 
@@ -45,7 +49,14 @@ def lead(value: float, low: float, high: float) -> Interval:
 def test_the_claim_needs_every_lead_apart_from_0_and_no_clean_loss(
     leads: list[Interval], clean: Interval, videos: int, finding: str
 ) -> None:
-    assert judge(leads, clean=clean, videos=videos) == finding
+    assert judge(leads, clean=clean, videos=videos, missing=()) == finding
+
+
+@pytest.mark.parametrize(("value", "finding"), [(3, "undecided"), (-3, "does not hold")])
+def test_without_a_required_control_the_claim_can_fail_but_not_hold(value: float, finding: str) -> None:
+    leads = [lead(value, value - 1, value + 1)]
+
+    assert judge(leads, clean=lead(0, -1, 1), videos=20, missing=("cut",)) == finding
 
 
 def test_the_claim_holds_where_the_final_readout_is_above_every_control() -> None:
@@ -54,10 +65,21 @@ def test_the_claim_holds_where_the_final_readout_is_above_every_control() -> Non
     assert verdict["holds"] == "holds"
     assert verdict["text"] == (
         "Under noise of severity 4 the final readout has PoseTrack AP 50.0; of the controls: single frame 10.0, copy "
-        "30.0, interpolation 35.0. It keeps 80.6 % of its clean AP, the single frame 16.7 %, and clean it has 62.0 "
-        "against 60.0. Its smallest lead, over interpolation at severity 4, is 15.0 points (95 % interval 15.0 to "
-        "15.0, videos: 20): the claim holds."
+        "30.0, interpolation 35.0, mean heatmaps 34.0, cut 20.0, still 20.0, shuffled 20.0, single stream 20.0. It "
+        "keeps 80.6 % of its clean AP, the single frame 16.7 %, and clean it has 62.0 against 60.0. Its "
+        "smallest lead, over interpolation at severity 4, is 15.0 points (95 % interval 15.0 to 15.0, videos: 20): the "
+        "claim holds."
     )
+
+
+def test_a_claim_that_a_required_control_could_overturn_is_undecided_and_names_it() -> None:
+    found = curves((62.0, 50.0))
+    less = replace(found, ap={name: ap for name, ap in found.ap.items() if name not in ("cut", "single_stream")})
+
+    verdict = judge_claim(less, CLAIM, grid=GRID)
+
+    assert verdict["holds"] == "undecided"
+    assert verdict["text"].endswith("; it was not compared with cut, single stream: the claim is undecided.")
 
 
 def test_the_claim_does_not_hold_where_copying_is_better() -> None:

@@ -170,6 +170,15 @@ def test_the_same_inputs_give_the_same_page(page: str, sources: Sources, config:
     assert (tmp_path / "out" / "index.html").read_text(encoding="utf-8") == page
 
 
+def test_controls_that_a_run_did_not_have_are_named_below_the_claims(sources: Sources, config: ReportConfig) -> None:
+    path = sources.stress / "metrics.json"
+    told = "Controls that the claim asks for and this run did not have: cut, single stream. Without them the claim is"
+
+    assert told in render(read_inputs(sources), config)
+    write_json(path, read_json(path) | {"controls_missing": []})
+    assert "Controls that the claim asks for" not in render(read_inputs(sources), config)
+
+
 def test_weights_that_pretraining_started_from_are_called_random_only_where_they_were(
     page: str, sources: Sources, config: ReportConfig
 ) -> None:

@@ -21,7 +21,7 @@ RECALLS = np.linspace(0, 1, 101)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
-    """A number, and where it lies in 95 % of the draws."""
+    """A number, and where it lies in 95 % of the draws; between NaN and NaN where there are none."""
 
     value: float
     low: float
@@ -35,9 +35,13 @@ def total_ap(videos: Sequence[ScoredJoints]) -> float:
 
 
 def draw_videos(count: int, *, draws: int, seed: int) -> Int64[np.ndarray, "R V"]:
-    """How often each of `count` videos comes in each draw of as many videos; row 0 is every video once."""
+    """How often each of `count` videos comes in each draw of as many videos; row 0 is every video once.
+
+    Below `FEWEST_VIDEOS` there are no draws, so that nothing has an interval: one video drawn again is always itself.
+    """
     generator = np.random.default_rng(seed)
-    drawn = generator.multinomial(count, np.full(count, 1 / count), size=draws).astype(np.int64)
+    size = draws if count >= FEWEST_VIDEOS else 0
+    drawn = generator.multinomial(count, np.full(count, 1 / count), size=size).astype(np.int64)
     return np.concatenate([np.ones((1, count), dtype=np.int64), drawn])
 
 

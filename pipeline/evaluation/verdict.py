@@ -138,12 +138,10 @@ def _reason(
     """The smallest lead, and all that speaks against the claim or leaves it open."""
     control, severity = _least(leads)
     least = leads[control, severity]
-    told = (
-        f"Its smallest lead, over {named(control)} at severity {severity}, is {shown(least.value)} points (95 % "
-        f"interval {shown(least.low)} to {shown(least.high)}, videos: {curves.videos})"
-    )
+    told = f"Its smallest lead, over {named(control)} at severity {severity}, is {shown(least.value)} points"
     if curves.videos < FEWEST_VIDEOS:
-        return f"{told}, and with fewer than {FEWEST_VIDEOS} videos an interval says nothing"
+        return f"{told} (videos: {curves.videos}), and with fewer than {FEWEST_VIDEOS} videos there is no interval"
+    told += f" (95 % interval {shown(least.low)} to {shown(least.high)}, videos: {curves.videos})"
     weak = [name for (name, _), lead in leads.items() if not lead.low > 0]
     less = [name for (name, _), lead in kept.items() if not lead.low > 0]
     parts = [f"its AP is not clearly above that of {_listed(weak)}"] if weak else []

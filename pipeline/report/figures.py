@@ -144,7 +144,7 @@ def _axes(*, height: float) -> tuple[Figure, Axes]:
 
 def _line(axes: Axes, one: Series) -> None:
     kept = np.isfinite(one.y)
-    if one.low:
+    if np.isfinite(one.low).any():
         band = (np.asarray(one.low)[kept], np.asarray(one.high)[kept])
         axes.fill_between(np.asarray(one.x)[kept], *band, color=one.tone.light, alpha=0.14, linewidth=0)
     axes.plot(

@@ -51,6 +51,7 @@ def render(inputs: Inputs, config: ReportConfig) -> str:
         "lineage": lineage(inputs),
         "origin": RANDOM if inputs.start is None else "imported weights",
         "stress_boxes": _boxes(inputs.stress),
+        "has_bands": bool(inputs.curves["ap_low"].notna().any()),
         "joint_metric": joint_metric(inputs),
         "inputs": inputs,
         "config": config,

@@ -96,7 +96,7 @@ def metrics_of(folder: Path) -> dict[str, Any]:
     return found
 
 
-def test_intervals_go_round_the_official_numbers_and_leads_are_paired(evaluated: Path) -> None:
+def test_two_videos_have_the_official_numbers_without_intervals_and_leads_are_paired(evaluated: Path) -> None:
     metrics = metrics_of(evaluated)
     official = {
         name: entry["ap"]["Total"] for group in ("readouts", "controls") for name, entry in metrics[group].items()
@@ -104,7 +104,7 @@ def test_intervals_go_round_the_official_numbers_and_leads_are_paired(evaluated:
 
     ap, leads = metrics["intervals"]["ap"], metrics["intervals"]["lead_of_final"]
     assert {name: entry["value"] for name, entry in ap.items()} == pytest.approx(official)
-    assert all(entry["low"] <= entry["value"] <= entry["high"] for entry in ap.values())
+    assert {entry[end] for entry in (*ap.values(), *leads.values()) for end in ("low", "high")} == {None}
     assert set(leads) == {"temporal", "mean_pose"}
     assert leads["temporal"]["value"] == pytest.approx(official["final"] - official["temporal"])
 
@@ -135,5 +135,5 @@ def test_both_tables_name_every_readout(evaluated: Path) -> None:
     everyone = parts[(parts["readout"] == "final") & (parts["by"] == "all")].iloc[0]
     halfway = points[(points["readout"] == "final") & (points["threshold"] == 0.5)].iloc[0]
     assert halfway["pckh"] == pytest.approx(everyone["pckh_0.50"])
-    assert halfway["low"] <= halfway["pckh"] <= halfway["high"]
+    assert math.isnan(halfway["low"])
     assert not math.isnan(everyone["calibration_error"])

@@ -61,6 +61,17 @@ def test_draws_are_seeded_start_with_everybody_and_keep_the_count() -> None:
     assert not np.array_equal(times, draw_videos(7, draws=20, seed=4))
 
 
+@pytest.mark.parametrize(("count", "rows"), [(1, 1), (4, 1), (5, 21)])
+def test_fewer_than_five_videos_are_not_drawn_and_give_no_interval(count: int, rows: int) -> None:
+    times = draw_videos(count, draws=20, seed=3)
+    found = interval(drawn_ap([video(seed) for seed in range(count)], times))
+
+    assert times.shape == (rows, count)
+    assert times[0].tolist() == [1] * count
+    assert np.isnan([found.low, found.high]).tolist() == [rows == 1] * 2
+    assert not np.isnan(found.value)
+
+
 def test_the_difference_of_identical_methods_is_0_in_every_draw() -> None:
     videos, times = [video(seed) for seed in range(8)], draw_videos(8, draws=100, seed=0)
 

@@ -170,6 +170,22 @@ def test_the_same_inputs_give_the_same_page(page: str, sources: Sources, config:
     assert (tmp_path / "out" / "index.html").read_text(encoding="utf-8") == page
 
 
+def test_without_intervals_the_page_speaks_of_none(page: str, sources: Sources, config: ReportConfig) -> None:
+    metrics = read_json(sources.evaluation / "metrics.json")
+    metrics["intervals"]["ap"]["final"] |= {"low": None, "high": None}
+    write_json(sources.evaluation / "metrics.json", metrics)
+    for path, ends in (
+        (sources.stress / "curves.csv", ["ap_low", "ap_high"]),
+        (sources.evaluation / "pckh.csv", ["low", "high"]),
+    ):
+        table = pd.read_csv(path)
+        table[ends] = float("nan")
+        table.to_csv(path, index=False)
+
+    assert page.count("95 % interval") == 2
+    assert "95 % interval" not in render(read_inputs(sources), config)
+
+
 def test_controls_that_a_run_did_not_have_are_named_below_the_claims(sources: Sources, config: ReportConfig) -> None:
     path = sources.stress / "metrics.json"
     told = "Controls that the claim asks for and this run did not have: cut, single stream. Without them the claim is"

@@ -52,8 +52,11 @@ def cell(value: Any) -> str:
 
 
 def official_scores(metrics: Mapping[str, Any], *, groups: Sequence[str], methods: Mapping[str, Method]) -> Table:
-    """AP by group of joints, OKS-AP and MOTA of each readout and control."""
-    caption = "Official PoseTrack AP by group of joints, OKS-AP by xtcocotools, and MOTA, in percent"
+    """AP by group of joints, OKS-AP and MOTA of each readout and control; the poses have the labels' own tracks."""
+    caption = (
+        "Official PoseTrack AP by group of joints, OKS-AP by xtcocotools, and MOTA, in percent; MOTA with the "
+        "annotated people's own tracks, which says how well poses fit, not how well people are followed"
+    )
     return _scores(metrics, caption, by_group={"ap": groups}, plain=(*OKS, *MOTA), methods=methods)
 
 

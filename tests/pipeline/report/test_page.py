@@ -85,7 +85,7 @@ def rows(page: str) -> list[list[str]]:
 def test_the_page_says_what_the_stages_found(page: str) -> None:
     text = words(page)
 
-    assert "The claim holds for 1 and does not hold for 1 of 2 kinds of degradation" in text
+    assert "The claim holds for 1 and does not hold for 1 of 2 claims (kinds of degradation and strides)" in text
     facts = "on val, 95 % interval over draws of videos 55.5 to 66.6: 9 people; boxes: ground truth"
     assert f"61.2 PoseTrack AP of the final readout {facts}" in text
     assert "14.3 PoseTrack AP of a control" in text
@@ -97,6 +97,8 @@ def test_the_page_says_what_the_stages_found(page: str) -> None:
     assert "Chosen for training: train.learning_rate = 0.0003" in text
     assert "the last fifth is held out" in text
     assert "box 52.1, heatmap times box 61.2 (chosen)." in text
+    assert "MOTA with the annotated people's own tracks, which says how well poses fit" in text
+    assert "their numbers, and those by motion, are in stress/curves.csv" in text
     assert "1.34 M parameters, 0.25 G multiply-adds a clip, 53 clips/s" in text
 
 

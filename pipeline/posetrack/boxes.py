@@ -72,7 +72,7 @@ def read_boxes(config: BoxesConfig, root: Path, *, frames: pd.DataFrame, skeleto
         skeleton: how many joints a row has, all of them unlabelled here.
 
     Raises:
-        Refusal: the file is missing, of neither schema, or of another dataset.
+        Refusal: the file is missing, of neither schema, or of another dataset, or no detection in it can be used.
     """
     path = root / below_root(str(config.file), "data.boxes.file")
     if not path.is_file():
@@ -82,6 +82,10 @@ def read_boxes(config: BoxesConfig, root: Path, *, frames: pd.DataFrame, skeleto
     places = _places(found, labeled, path, root=root)
     reasons = [_reason(one, place, config.min_score) for one, place in zip(found, places, strict=True)]
     used = [(place, one) for one, place, reason in zip(found, places, reasons, strict=True) if not reason]
+    if not used:
+        why = ", ".join(f"{reason}: {count}" for reason, count in Counter(reasons).most_common())
+        wanted = "wanted at least one that can be used; lower `data.boxes.min_score`, or take another file"
+        raise Refusal(f"{path}: got {len(found)} detections and left out all ({why}), {wanted}")
     used.sort(key=lambda pair: (pair[0], -pair[1].score))
     counts = {"used": len(used), **Counter(reason for reason in sorted(reasons) if reason)}
     without = len(labeled) - len({place for place, _ in used})

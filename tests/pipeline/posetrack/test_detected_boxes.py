@@ -90,6 +90,17 @@ def test_what_is_left_out_is_counted_by_reason(detect: Callable[..., Any]) -> No
     }
 
 
+def test_a_file_without_one_detection_that_can_be_used_is_refused(detect: Callable[..., Any]) -> None:
+    flat = by_id(0, bbox=[8, 15, 0, 30])
+
+    with pytest.raises(
+        Refusal,
+        match=r"got 4 detections and left out all \(score too low: 2, bbox has no area: 1, no person: 1\), "
+        r"wanted at least one that can be used; lower `data\.boxes\.min_score`",
+    ):
+        detect([by_id(0, 0.1), by_id(1, 0.3), flat, by_id(0, category_id=2)])
+
+
 def test_a_score_at_the_threshold_counts(detect: Callable[..., Any]) -> None:
     assert places(detect([by_id(0, 0.4), by_id(1, 0.3999)])[0]) == [(0, 2, 0.4)]
 

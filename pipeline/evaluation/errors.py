@@ -105,21 +105,23 @@ def calibration_error(scores: Float64[np.ndarray, "N K"], error: Float64[np.ndar
 
 
 def acceleration_errors(poses: Poses, labels: Labels) -> Float64[np.ndarray, " V"]:
-    """By video, how far the acceleration of joints is from the labels', in head sizes by squared step: jitter.
+    """By video, how far the acceleration of joints is from the labels', in head sizes by squared frame: jitter.
 
-    It is taken over any three labelled keyframes of a track that follow each other at the same distance, which is one
-    step; NaN for a video without such.
+    It is taken over any three labelled keyframes of a track that follow each other at the same distance; NaN for a
+    video without such.
     """
     order = np.lexsort([labels.frame, labels.track_id, labels.video])
     before, here, after = order[:-2], order[1:-1], order[2:]
     alike = np.ones(len(here), dtype=np.bool_)
     for column in (labels.video, labels.track_id):
         alike &= (column[before] == column[here]) & (column[here] == column[after])
-    alike &= labels.frame[here] - labels.frame[before] == labels.frame[after] - labels.frame[here]
+    step = labels.frame[here] - labels.frame[before]
+    alike &= step == labels.frame[after] - labels.frame[here]
     before, here, after = before[alike], here[alike], after[alike]
     off = poses.keypoints - labels.keypoints
     labeled = labels.labeled[before] & labels.labeled[here] & labels.labeled[after]
-    size = np.linalg.norm(off[before] - 2 * off[here] + off[after], axis=2) / labels.unit[here][:, None]
+    size = np.linalg.norm(off[before] - 2 * off[here] + off[after], axis=2)
+    size /= (labels.unit[here] * step[alike] ** 2)[:, None]
     count = int(labels.video.max()) + 1
     sums = np.bincount(labels.video[here], weights=np.where(labeled, size, 0).sum(axis=1), minlength=count)
     counts = np.bincount(labels.video[here], weights=labeled.sum(axis=1), minlength=count)

@@ -15,8 +15,9 @@ from pipeline import params
 from pipeline.ablation.cell import CONTROL, CellData, parent_run, scores
 from pipeline.ablation.config import AblationConfig
 from pipeline.artifacts import read_json, write_text
-from pipeline.evaluation.verdict import SEVERE
+from pipeline.evaluation.verdict import SEVERE, named
 from pipeline.refusal import Refusal
+from pipeline.shards.augment import AugmentConfig
 from pipeline.tracking.config import TrackingConfig
 from pipeline.tracking.runs import resume_run
 
@@ -40,6 +41,8 @@ class Cell:
     """cell.json."""
     run: dict[str, Any]
     """run.json."""
+    augment: AugmentConfig
+    """How its clips varied in training, as its params.yaml says."""
     stressed: dict[str, Any] | None
     """metrics.json of the stress test, which the single frame itself is not put to."""
 
@@ -81,6 +84,7 @@ def read_cell(folder: Path) -> Cell:
     return Cell(
         facts=read_json(folder / "cell.json"),
         run=read_json(folder / "run.json"),
+        augment=params.load(folder / "params.yaml", "reader.augment", into=AugmentConfig),
         stressed=read_json(stressed) if stressed.is_file() else None,
     )
 
@@ -170,8 +174,28 @@ def head(cells: Mapping[str, Sequence[Cell]], *, day: str) -> str:
             f"{tags.get('device', 'unknown')}: {tags.get('hardware', 'unknown')}.",
             "",
             *told,
+            *_told_apart(cells),
         ]
     )
+
+
+def _told_apart(cells: Mapping[str, Sequence[Cell]]) -> list[str]:
+    """The lines that were trained on other keyframes than the control, which are tested on such; Markdown."""
+    spoilt = {name: _spoilt(group[0].augment) for name, group in cells.items()}
+    others = [f"`{name}` with {how}" for name, how in spoilt.items() if how != spoilt[CONTROL]]
+    if not others:
+        return []
+    return [
+        f"- **Trained otherwise:** {'; '.join(others)}; every other line, and with it `{CONTROL}`,",
+        f"  `interpolation` and `copy`, with {spoilt[CONTROL]}.",
+        "  Some of these are the degradations tested: that much of a lead may be the training's and not the network's.",
+    ]
+
+
+def _spoilt(augment: AugmentConfig) -> str:
+    dropped, degraded = 100 * augment.keyframe_dropout, 100 * augment.keyframe_degradation
+    kinds = f" ({', '.join(map(named, augment.keyframe_kinds))})" if degraded else ""
+    return f"{dropped:g} % of the keyframes made useless and {degraded:g} % degraded{kinds}"
 
 
 def markdown(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -1,3 +1,4 @@
+import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -34,11 +35,18 @@ def stressed(clean: float, *, hash_of_data: str = "d1") -> dict[str, Any]:
 def cell(tmp_path: Path) -> Callable[..., None]:
     """Writes what a cell leaves."""
 
-    def write(preset: str, seed: int, stress: dict[str, Any] | None) -> None:
+    def write(preset: str, seed: int, stress: dict[str, Any] | None, *, degraded: float = 0.0) -> None:
         folder = tmp_path / "cells" / f"{preset}-{seed}"
         facts = {"preset": preset, "seed": seed, "steps": 4, "batch_size": 8, "learning_rate": 2e-3, "seconds": 7.0}
         more = {"is_backbone_frozen": True, "pretraining_samples": 16_000, "efficiency": COST}
         write_json(folder / "cell.json", facts | more)
+        known = params.read(ROOT / "params.yaml")["reader"]["augment"]
+        augment = {
+            "keyframe_dropout": 0.1,
+            "keyframe_degradation": degraded,
+            "keyframe_kinds": ["noise", "motion_blur"],
+        }
+        write_text(folder / "params.yaml", json.dumps({"reader": {"augment": known | augment}}))
         write_json(folder / "run.json", {"tags": {"git.sha": "abc", "data.train": "t1", "hardware": "a machine"}})
         if stress:
             write_json(folder / "stress" / "metrics.json", stress)
@@ -87,6 +95,24 @@ def test_the_table_has_the_single_frame_every_preset_and_the_copies(
     assert "| `v3_2` | 61.0 (48.3 to 73.7) | 55.0 (42.3 to 67.7) |" in page
     assert "for 4 steps of 8 clips" in page
     assert "40\n  people of val in 2 videos" in page
+    assert "Trained otherwise" not in page
+
+
+def test_a_line_that_was_trained_on_more_spoilt_keyframes_than_its_control_is_named(
+    cell: Callable[..., None], scale: Path, tmp_path: Path
+) -> None:
+    for seed in (0, 1):
+        cell("single_frame", seed, None)
+        cell("v3_2", seed, stressed(60.0), degraded=0.2)
+
+    write_table(tmp_path / "cells", scale, out=tmp_path / "table")
+
+    page = " ".join((tmp_path / "table" / "table.md").read_text().split())
+    assert (
+        "**Trained otherwise:** `v3_2` with 10 % of the keyframes made useless and 20 % degraded (noise, motion blur); "
+        "every other line, and with it `single_frame`, `interpolation` and `copy`, with 10 % of the keyframes made "
+        "useless and 0 % degraded."
+    ) in page
 
 
 def test_a_missing_cell_and_cells_of_other_data_are_refused(

@@ -20,6 +20,7 @@ from pipeline.search.journal import Journal, Trial
 from pipeline.search.space import domain
 from pipeline.search.trial import run_trial
 from pipeline.tracking.tracker import Tracker
+from pipeline.training.interrupting import interrupting
 from pipeline.training.job import contents_of_code
 from pipeline.training.room import nodes, refuse_cramped
 from pipeline.training.yardstick import SCORE
@@ -35,6 +36,7 @@ SETTINGS = {
 log = logging.getLogger(__name__)
 
 
+@interrupting()
 def search(
     config: TuneConfig, job: dict[str, Any], *, name: str, storage: str, max_failures: int, tracker: Tracker
 ) -> list[Trial]:
@@ -48,6 +50,7 @@ def search(
 
     Raises:
         Refusal: it ended before its trials did.
+        KeyboardInterrupt: Ctrl-C came after them.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     os.environ.update(SETTINGS)

@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Any
 
 from pipeline.refusal import Refusal
+from pipeline.training.interrupting import interrupting
 from pipeline.training.recipe import Row
 
 GRACE = 60.0
@@ -37,10 +38,13 @@ def following(listen: Callable[[Row], None], *, desk: Any, last: int) -> Iterato
     A `Refusal` from a worker or from `listen` ends the run, for starting again would meet the same. SIGTERM asks the
     workers to keep a checkpoint first. Both end `fit` as Ctrl-C does: by SIGINT, for which Ray Train has a handler of
     its own.
+
+    Raises:
+        KeyboardInterrupt: SIGINT came when there was nothing left to run.
     """
     run = Following(desk=desk)
     follower = threading.Thread(target=_follow, args=(run, listen, last), daemon=True)
-    with _terminating(run):
+    with interrupting(), _terminating(run):
         follower.start()
         try:
             yield run
@@ -77,10 +81,7 @@ def _interrupt() -> None:
 
 @contextmanager
 def _terminating(run: Following) -> Iterator[None]:
-    """On SIGTERM, ask the workers to stop, and end the run when they have not in time.
-
-    Python's own handlers are back at the end: Ray Train leaves one behind that would take the next Ctrl-C for its own.
-    """
+    """On SIGTERM, ask the workers to stop, and end the run when they have not in time."""
 
     def ask(_signal: int, _frame: FrameType | None) -> None:
         log.warning("SIGTERM: the next step is kept, then training stops")
@@ -93,14 +94,12 @@ def _terminating(run: Following) -> Iterator[None]:
         _interrupt()
 
     timer = threading.Timer(GRACE, give_up)
-    before = {kind: signal.getsignal(kind) for kind in (signal.SIGTERM, signal.SIGINT)}
-    signal.signal(signal.SIGTERM, ask)
+    before = signal.signal(signal.SIGTERM, ask)
     try:
         yield
     finally:
         timer.cancel()
-        for kind, handler in before.items():
-            signal.signal(kind, handler)
+        signal.signal(signal.SIGTERM, before)
 
 
 def line(row: Row, *, began: tuple[float, float], last: int) -> str:

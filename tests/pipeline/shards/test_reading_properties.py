@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -80,6 +80,7 @@ def test_any_ranks_and_processes_evaluate_every_sample_once(
 
 
 @FIXED
+@example(epoch=0, joint=5)
 @given(epoch=st.integers(0, 10_000), joint=st.sampled_from(POSETRACK.scored))
 def test_a_dot_on_a_joint_is_on_that_joint_in_every_frame_of_any_view(
     epoch: int,
@@ -103,7 +104,7 @@ def test_a_dot_on_a_joint_is_on_that_joint_in_every_frame_of_any_view(
     x, y = planned.clip.keypoints[channels[0] if is_flipped else joint]
     if 2 <= x <= SIZE[1] - 3 and 2 <= y <= SIZE[0] - 3:
         for frame in frames:
-            assert centre(frame) == pytest.approx((x, y), abs=0.35)
+            assert centre(frame) == pytest.approx((x, y), abs=0.1)
 
 
 def mirror(joint: str) -> str:
@@ -123,9 +124,10 @@ def dotted(sample: ClipSample, joint: int) -> Decode:
 
 
 def centre(frame: NDArray[np.uint8]) -> tuple[float, float]:
-    """Where the light is, around its brightest pixel."""
-    light = frame[:, :, 0].astype(float)
-    row, column = np.unravel_index(light.argmax(), light.shape)
-    light[np.hypot(*np.ogrid[-row : light.shape[0] - row, -column : light.shape[1] - column]) > 3] = 0
-    rows, columns = np.mgrid[: light.shape[0], : light.shape[1]]
-    return float((columns * light).sum() / light.sum()), float((rows * light).sum() / light.sum())
+    """The peak of the Gaussian dot, also of one that the frame's border cuts: its logarithm is a quadratic."""
+    y, x = np.nonzero(frame[:, :, 0] > 25)
+    light = frame[y, x, 0].astype(float)
+    terms = np.column_stack([np.ones(len(x)), x, y, x * x / 2, x * y, y * y / 2])
+    _, a, b, aa, ab, bb = np.linalg.lstsq(terms * light[:, None], np.log(light) * light, rcond=None)[0]
+    peak = np.linalg.solve([[aa, ab], [ab, bb]], [-a, -b])
+    return float(peak[0]), float(peak[1])

@@ -2,34 +2,40 @@
 
 import os
 import signal
+from collections.abc import Callable
 
 import pytest
 
 from pipeline.training.interrupting import interrupting
 
 
-def set_a_deaf_handler() -> list[int]:
-    """Numbers of the signals that came to a handler that does nothing with them."""
-    heard: list[int] = []
-    signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
-    return heard
+def press_ctrl_c() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def set_a_deaf_handler() -> None:
+    """One that does nothing with the signal."""
+    signal.signal(signal.SIGINT, lambda *_: None)
+
+
+@interrupting()
+def run(*steps: Callable[[], object]) -> None:
+    """Take steps in a block of `interrupting`."""
+    for step in steps:
+        step()
 
 
 def test_ctrl_c_that_the_blocks_own_handler_passes_over_is_raised_at_the_end_of_the_block() -> None:
-    reached = False
+    after: list[int] = []
 
-    with pytest.raises(KeyboardInterrupt), interrupting():
-        heard = set_a_deaf_handler()
-        os.kill(os.getpid(), signal.SIGINT)
-        reached = True
+    with pytest.raises(KeyboardInterrupt):
+        run(set_a_deaf_handler, press_ctrl_c, lambda: after.append(1))
 
-    assert reached
-    assert heard == [signal.SIGINT]
+    assert after == [1]
 
 
 def test_the_handler_and_the_wakeup_from_before_are_back() -> None:
-    with interrupting():
-        set_a_deaf_handler()
+    run(set_a_deaf_handler)
 
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert signal.set_wakeup_fd(-1) == -1
@@ -39,8 +45,7 @@ def test_other_signals_do_not_interrupt() -> None:
     heard: list[int] = []
     before = signal.signal(signal.SIGUSR1, lambda number, _: heard.append(number))
     try:
-        with interrupting():
-            os.kill(os.getpid(), signal.SIGUSR1)
+        run(lambda: os.kill(os.getpid(), signal.SIGUSR1))
     finally:
         signal.signal(signal.SIGUSR1, before)
 
@@ -48,17 +53,17 @@ def test_other_signals_do_not_interrupt() -> None:
 
 
 def test_what_the_block_raises_goes_before_ctrl_c() -> None:
-    with pytest.raises(ZeroDivisionError), interrupting():
-        set_a_deaf_handler()
-        os.kill(os.getpid(), signal.SIGINT)
+    def fail() -> None:
         raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run(set_a_deaf_handler, press_ctrl_c, fail)
 
 
 def test_ctrl_c_before_the_block_sets_a_handler_ends_it_at_once() -> None:
-    reached = False
+    after: list[int] = []
 
-    with pytest.raises(KeyboardInterrupt), interrupting():
-        os.kill(os.getpid(), signal.SIGINT)
-        reached = True
+    with pytest.raises(KeyboardInterrupt):
+        run(press_ctrl_c, lambda: after.append(1))
 
-    assert not reached
+    assert after == []
